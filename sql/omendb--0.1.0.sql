@@ -1,0 +1,311 @@
+/* sql/omendb--0.1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION omendb" to load this file. \quit
+
+--
+-- The extension
+--
+
+-- with its schema, since pg_catalog has a function of this name
+CREATE FUNCTION @extschema@.version() RETURNS text
+	AS 'MODULE_PATHNAME', 'omendb_version'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.version() IS
+	'version of the loaded omendb library';
+
+CREATE FUNCTION wal_mode() RETURNS text
+	AS 'MODULE_PATHNAME', 'omendb_wal_mode'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION wal_mode() IS
+	'how this server logs changes: "resource manager" if omendb is preloaded, else "generic"';
+
+--
+-- Access method alex
+--
+
+CREATE FUNCTION alex_handler(internal) RETURNS index_am_handler
+	AS 'MODULE_PATHNAME', 'omendb_alex_handler'
+	LANGUAGE C;
+COMMENT ON FUNCTION alex_handler(internal) IS
+	'handler of index access method alex';
+
+CREATE ACCESS METHOD alex TYPE INDEX HANDLER alex_handler;
+COMMENT ON ACCESS METHOD alex IS
+	'learned index access method';
+
+-- The operator families hold what btree's hold in PostgreSQL 15 to 18, all pairs of types included, and
+-- number it as btree does.  PostgreSQL 18 derives conditions and sorts by the families of any ordered
+-- access method: one with fewer operators would change plans of tables that have no alex index.
+
+CREATE OPERATOR FAMILY integer_ops USING alex;
+COMMENT ON OPERATOR FAMILY integer_ops USING alex IS
+	'order of integers, across types, as in btree''s family of this name';
+
+CREATE OPERATOR CLASS int2_ops DEFAULT FOR TYPE int2 USING alex FAMILY integer_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 btint2cmp(int2, int2),
+	FUNCTION 2 btint2sortsupport(internal),
+	FUNCTION 3 in_range(int2, int2, int2, boolean, boolean),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS int2_ops USING alex IS
+	'smallint';
+
+CREATE OPERATOR CLASS int4_ops DEFAULT FOR TYPE int4 USING alex FAMILY integer_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 btint4cmp(int4, int4),
+	FUNCTION 2 btint4sortsupport(internal),
+	FUNCTION 3 in_range(int4, int4, int4, boolean, boolean),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS int4_ops USING alex IS
+	'integer';
+
+CREATE OPERATOR CLASS int8_ops DEFAULT FOR TYPE int8 USING alex FAMILY integer_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 btint8cmp(int8, int8),
+	FUNCTION 2 btint8sortsupport(internal),
+	FUNCTION 3 in_range(int8, int8, int8, boolean, boolean),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS int8_ops USING alex IS
+	'bigint';
+
+ALTER OPERATOR FAMILY integer_ops USING alex ADD
+	-- int2, int4
+	OPERATOR 1 < (int2, int4),
+	OPERATOR 2 <= (int2, int4),
+	OPERATOR 3 = (int2, int4),
+	OPERATOR 4 >= (int2, int4),
+	OPERATOR 5 > (int2, int4),
+	FUNCTION 1 (int2, int4) btint24cmp(int2, int4),
+	FUNCTION 3 (int2, int4) in_range(int2, int2, int4, boolean, boolean),
+
+	-- int2, int8
+	OPERATOR 1 < (int2, int8),
+	OPERATOR 2 <= (int2, int8),
+	OPERATOR 3 = (int2, int8),
+	OPERATOR 4 >= (int2, int8),
+	OPERATOR 5 > (int2, int8),
+	FUNCTION 1 (int2, int8) btint28cmp(int2, int8),
+	FUNCTION 3 (int2, int8) in_range(int2, int2, int8, boolean, boolean),
+
+	-- int4, int2
+	OPERATOR 1 < (int4, int2),
+	OPERATOR 2 <= (int4, int2),
+	OPERATOR 3 = (int4, int2),
+	OPERATOR 4 >= (int4, int2),
+	OPERATOR 5 > (int4, int2),
+	FUNCTION 1 (int4, int2) btint42cmp(int4, int2),
+	FUNCTION 3 (int4, int2) in_range(int4, int4, int2, boolean, boolean),
+
+	-- int4, int8
+	OPERATOR 1 < (int4, int8),
+	OPERATOR 2 <= (int4, int8),
+	OPERATOR 3 = (int4, int8),
+	OPERATOR 4 >= (int4, int8),
+	OPERATOR 5 > (int4, int8),
+	FUNCTION 1 (int4, int8) btint48cmp(int4, int8),
+	FUNCTION 3 (int4, int8) in_range(int4, int4, int8, boolean, boolean),
+
+	-- int8, int2
+	OPERATOR 1 < (int8, int2),
+	OPERATOR 2 <= (int8, int2),
+	OPERATOR 3 = (int8, int2),
+	OPERATOR 4 >= (int8, int2),
+	OPERATOR 5 > (int8, int2),
+	FUNCTION 1 (int8, int2) btint82cmp(int8, int2),
+
+	-- int8, int4
+	OPERATOR 1 < (int8, int4),
+	OPERATOR 2 <= (int8, int4),
+	OPERATOR 3 = (int8, int4),
+	OPERATOR 4 >= (int8, int4),
+	OPERATOR 5 > (int8, int4),
+	FUNCTION 1 (int8, int4) btint84cmp(int8, int4);
+
+CREATE OPERATOR FAMILY datetime_ops USING alex;
+COMMENT ON OPERATOR FAMILY datetime_ops USING alex IS
+	'order of dates and timestamps, across types, as in btree''s family of this name';
+
+CREATE OPERATOR CLASS date_ops DEFAULT FOR TYPE date USING alex FAMILY datetime_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 date_cmp(date, date),
+	FUNCTION 2 date_sortsupport(internal),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS date_ops USING alex IS
+	'date';
+
+CREATE OPERATOR CLASS timestamp_ops DEFAULT FOR TYPE timestamp USING alex FAMILY datetime_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 timestamp_cmp(timestamp, timestamp),
+	FUNCTION 2 timestamp_sortsupport(internal),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS timestamp_ops USING alex IS
+	'timestamp without time zone';
+
+CREATE OPERATOR CLASS timestamptz_ops DEFAULT FOR TYPE timestamptz USING alex FAMILY datetime_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 timestamptz_cmp(timestamptz, timestamptz),
+	FUNCTION 2 timestamp_sortsupport(internal),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS timestamptz_ops USING alex IS
+	'timestamp with time zone';
+
+ALTER OPERATOR FAMILY datetime_ops USING alex ADD
+	-- date, timestamp
+	OPERATOR 1 < (date, timestamp),
+	OPERATOR 2 <= (date, timestamp),
+	OPERATOR 3 = (date, timestamp),
+	OPERATOR 4 >= (date, timestamp),
+	OPERATOR 5 > (date, timestamp),
+	FUNCTION 1 (date, timestamp) date_cmp_timestamp(date, timestamp),
+
+	-- date, timestamptz
+	OPERATOR 1 < (date, timestamptz),
+	OPERATOR 2 <= (date, timestamptz),
+	OPERATOR 3 = (date, timestamptz),
+	OPERATOR 4 >= (date, timestamptz),
+	OPERATOR 5 > (date, timestamptz),
+	FUNCTION 1 (date, timestamptz) date_cmp_timestamptz(date, timestamptz),
+
+	-- date, interval
+	FUNCTION 3 (date, interval) in_range(date, date, interval, boolean, boolean),
+
+	-- timestamp, date
+	OPERATOR 1 < (timestamp, date),
+	OPERATOR 2 <= (timestamp, date),
+	OPERATOR 3 = (timestamp, date),
+	OPERATOR 4 >= (timestamp, date),
+	OPERATOR 5 > (timestamp, date),
+	FUNCTION 1 (timestamp, date) timestamp_cmp_date(timestamp, date),
+
+	-- timestamp, timestamptz
+	OPERATOR 1 < (timestamp, timestamptz),
+	OPERATOR 2 <= (timestamp, timestamptz),
+	OPERATOR 3 = (timestamp, timestamptz),
+	OPERATOR 4 >= (timestamp, timestamptz),
+	OPERATOR 5 > (timestamp, timestamptz),
+	FUNCTION 1 (timestamp, timestamptz) timestamp_cmp_timestamptz(timestamp, timestamptz),
+
+	-- timestamp, interval
+	FUNCTION 3 (timestamp, interval) in_range(timestamp, timestamp, interval, boolean, boolean),
+
+	-- timestamptz, date
+	OPERATOR 1 < (timestamptz, date),
+	OPERATOR 2 <= (timestamptz, date),
+	OPERATOR 3 = (timestamptz, date),
+	OPERATOR 4 >= (timestamptz, date),
+	OPERATOR 5 > (timestamptz, date),
+	FUNCTION 1 (timestamptz, date) timestamptz_cmp_date(timestamptz, date),
+
+	-- timestamptz, timestamp
+	OPERATOR 1 < (timestamptz, timestamp),
+	OPERATOR 2 <= (timestamptz, timestamp),
+	OPERATOR 3 = (timestamptz, timestamp),
+	OPERATOR 4 >= (timestamptz, timestamp),
+	OPERATOR 5 > (timestamptz, timestamp),
+	FUNCTION 1 (timestamptz, timestamp) timestamptz_cmp_timestamp(timestamptz, timestamp),
+
+	-- timestamptz, interval
+	FUNCTION 3 (timestamptz, interval) in_range(timestamptz, timestamptz, interval, boolean, boolean);
+
+--
+-- Checking and looking at alex indexes
+--
+
+CREATE FUNCTION alex_check(index regclass, heapallindexed boolean DEFAULT false) RETURNS void
+	AS 'MODULE_PATHNAME', 'omendb_alex_check'
+	LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION alex_check(regclass, boolean) IS
+	'verify the structure of an alex index; with heapallindexed also that each row of the table is in it';
+
+CREATE FUNCTION alex_stats(index regclass,
+	OUT level int,
+	OUT pages bigint,
+	OUT entries bigint,
+	OUT removed bigint,
+	OUT blocks bigint,
+	OUT gap_entries bigint,
+	OUT tail_entries bigint,
+	OUT key_bits float8,
+	OUT tid_bits float8,
+	OUT bytes_used bigint,
+	OUT bytes_free bigint,
+	OUT bytes_per_entry float8)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'omendb_alex_stats'
+	LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION alex_stats(regclass) IS
+	'pages, entries and bytes of an alex index, by level';
+
+--
+-- Access method omendb: hybrid tables
+--
+
+CREATE FUNCTION hybrid_handler(internal) RETURNS table_am_handler
+	AS 'MODULE_PATHNAME', 'omendb_hybrid_handler'
+	LANGUAGE C;
+COMMENT ON FUNCTION hybrid_handler(internal) IS
+	'handler of table access method omendb';
+
+CREATE ACCESS METHOD omendb TYPE TABLE HANDLER hybrid_handler;
+COMMENT ON ACCESS METHOD omendb IS
+	'hybrid table access method: hot heap rows and cold compressed row groups';
+
+CREATE FUNCTION row_groups(tab regclass,
+	OUT group_id bigint,
+	OUT first_row bigint,
+	OUT rows bigint,
+	OUT state text,
+	OUT xmin xid,
+	OUT pages bigint,
+	OUT start_block bigint,
+	OUT stream_bytes bigint,
+	OUT raw_bytes bigint,
+	OUT encodings jsonb)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'omendb_row_groups'
+	LANGUAGE C STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION row_groups(regclass) IS
+	'row groups, free runs and directory pages of an omendb table, with sizes and encodings';
+
+CREATE FUNCTION "check"(tab regclass,
+	OUT block bigint,
+	OUT problem text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'omendb_check'
+	LANGUAGE C STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION "check"(regclass) IS
+	'verify every row group, page, checksum and counter of an omendb table; no rows = no problem';
+
+-- Whose data is looked at decides who may look: as for amcheck and pgstattuple.  The rest is for all.
+GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
+REVOKE EXECUTE ON FUNCTION alex_check(regclass, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION alex_stats(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION alex_stats(regclass) TO pg_stat_scan_tables;
+REVOKE EXECUTE ON FUNCTION row_groups(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION row_groups(regclass) TO pg_stat_scan_tables;
+REVOKE EXECUTE ON FUNCTION "check"(regclass) FROM PUBLIC;

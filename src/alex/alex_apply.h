@@ -1,0 +1,88 @@
+/*
+ * alex_apply.h
+ *		The operations that change an alex page, and the function that does it.
+ *
+ * Pure code.  A change of a page is an *op*: one byte of op code and a
+ * payload.  alex_apply() executes it, on the primary and in redo alike (design
+ * rule W1): it sees one page and the op, reads no setting, allocates nothing
+ * and raises nothing.  The alex_op_*() functions write an op into a caller's
+ * buffer and return its length.
+ */
+#ifndef ALEX_APPLY_H
+#define ALEX_APPLY_H
+
+#include "alex/alex_plan.h"
+
+/* op codes (values are in WAL: never reuse one) */
+typedef enum AlexOp
+{
+	ALEX_OP_INIT = 1,		 /* new page: u16 lower, u16 upper, the bytes outside the hole */
+	ALEX_OP_GAP_INSERT = 2,	 /* u8 position in key order, raw entry */
+	ALEX_OP_TAIL_APPEND = 3, /* raw entry */
+	ALEX_OP_SEAL = 4,		 /* plan of the tail */
+	ALEX_OP_REBUILD = 5,	 /* u8 drop form, drops, plan */
+	ALEX_OP_SPLIT_LEFT = 6,	 /* u32 right, high fence, u8 re-encode, plan */
+	ALEX_OP_SET_LEFT = 7,	 /* u32 left */
+	ALEX_OP_CLEAR_FLAGS = 8, /* u16 flags to clear */
+	ALEX_OP_MARK = 9,		 /* bitmap: base ranks, gap slots, tail entries to remove */
+	ALEX_OP_META_ROOT = 10,	 /* u32 root, u32 level */
+	ALEX_OP_META_FLAG = 11,	 /* u32 flags to set */
+	ALEX_OP_UNMARK = 12		 /* u16 base rank: a removed entry lives again */
+} AlexOp;
+
+/* directory slots added when the directory is full at a seal; redo relies on it: never change */
+#define ALEX_DIR_SLACK 4
+
+/* drop forms of ALEX_OP_REBUILD */
+#define ALEX_DROPS_NONE 0
+#define ALEX_DROPS_BITMAP 1
+#define ALEX_DROPS_LIST 2 /* u16 count, u16 numbers */
+
+#define ALEX_DROP_BITMAP_BYTES ((ALEX_ITEMS_MAX + 7) / 8 + 8)
+#define ALEX_OP_BYTES_MAX (ALEX_PLAN_BYTES_MAX + ALEX_DROP_BITMAP_BYTES + 64)
+
+StaticAssertDecl(ALEX_OP_BYTES_MAX > BLCKSZ + 16, "an op buffer holds an INIT op");
+
+/*
+ * alex_apply --- execute an op.  False means the op is not valid for this page;
+ * the page may then be half changed, and the caller must PANIC (redo) or never have
+ * let it happen (primary).
+ */
+extern bool alex_apply(char *page, const char *op, uint32 len);
+
+/* writing ops; dst has room for ALEX_OP_BYTES_MAX */
+extern uint32 alex_op_init(char *dst, const char *page);
+extern uint32 alex_op_gap_insert(char *dst, bool inner, uint32 pos, const AlexItem *item);
+extern uint32 alex_op_tail_append(char *dst, bool inner, const AlexItem *item);
+extern uint32 alex_op_seal(char *dst, const AlexPlan *plan, bool inner);
+/* drops: bitmap over `bits` entries, or NULL */
+extern uint32 alex_op_rebuild(char *dst, const AlexPlan *plan, bool inner, const uint8 *drops,
+							  uint32 bits);
+/* cut = number of plan entries that stay left, or -1: the page keeps its contents */
+extern uint32 alex_op_split_left(char *dst, const AlexPlan *plan, bool inner, int cut, uint32 right,
+								 uint64 key, uint64 tag);
+extern uint32 alex_op_set_left(char *dst, uint32 left);
+extern uint32 alex_op_clear_flags(char *dst, uint16 flags);
+extern uint32 alex_op_mark(char *dst, const uint8 *drops, uint32 bits);
+extern uint32 alex_op_unmark(char *dst, uint32 rank);
+extern uint32 alex_op_meta_root(char *dst, uint32 root, uint32 level);
+extern uint32 alex_op_meta_flag(char *dst, uint32 flags);
+
+/*
+ * alex_assemble --- fill `out` (initialised, empty) with the blocks of plan
+ * entries [from, to).  copy_from is the page COPY entries refer to.  False if they
+ * do not fit or a model does not hold its entries.
+ */
+extern bool alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, int to);
+
+/* would the blocks of a plan fit on an empty page, reserve included? */
+static inline bool
+alex_plan_fits(uint32 bytes, uint32 nbase, uint32 nblocks, uint32 spare)
+{
+	return bytes + alex_page_reserve(nbase, nblocks) + spare <= ALEX_SPECIAL_OFF - ALEX_DIR_OFF;
+}
+
+/* zero every hint bit of a page (rule W3); also what masks them for WAL checks */
+extern void alex_zero_hints(char *page);
+
+#endif

@@ -1,0 +1,350 @@
+/*
+ * alex_buf.c
+ *		Pages of an alex index in shared buffers: read, check, allocate, descend.
+ *
+ * The lock protocol is README.md's; contracts are in alex_buf.h.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "miscadmin.h"
+#include "storage/freespace.h"
+#include "storage/indexfsm.h"
+#include "utils/memutils.h"
+
+#include "alex/alex_apply.h"
+#include "alex/alex_buf.h"
+#include "alex/alex_split.h"
+#include "alex/alex_wal.h"
+#include "base/check.h"
+#include "base/pg_compat.h"
+
+/* ---- reading pages ---- */
+
+void
+alex_check_buf(Relation rel, Buffer buf, uint32 level)
+{
+	const char *page = alex_page(buf);
+	BlockNumber block = BufferGetBlockNumber(buf);
+	const char *problem;
+	const AlexPageOpaque *o = alex_opaque(page);
+
+	if (PageIsNew(BufferGetPage(buf)))
+		om_index_corrupted(rel, block, "unexpected zero page");
+	problem = alex_page_check_header(page);
+	if (problem != NULL)
+		om_index_corrupted(rel, block, problem);
+	if (o->kind == ALEX_KIND_META)
+		om_index_corrupted(rel, block, "metapage where a tree page was expected");
+	if (o->level != level)
+		om_index_corrupted(rel, block, "page is not of the expected level");
+	if (o->flags & (ALEX_DELETED | ALEX_HALF_DEAD))
+		om_index_corrupted(rel, block, "deleted page is still linked");
+	/* with the check in alex_step_right: a walk to the right always ends */
+	if (!alex_page_fences_ascend(page))
+		om_index_corrupted(rel, block, "low fence is not below the high fence");
+}
+
+Buffer
+alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level)
+{
+	Buffer buf;
+
+	if (block == InvalidBlockNumber || block == ALEX_METAPAGE)
+		om_index_corrupted(rel, block, "link to no page");
+	buf = ReadBuffer(rel, block);
+	if (unlikely(om_buffer_locked_by_me(buf)))
+		om_index_corrupted(rel, block, "link leads back to a page on the way");
+	LockBuffer(buf, mode);
+	alex_check_buf(rel, buf, level);
+	return buf;
+}
+
+Buffer
+alex_getmeta(Relation rel, int mode)
+{
+	Buffer buf = ReadBuffer(rel, ALEX_METAPAGE);
+	const char *page;
+	const AlexMeta *meta;
+	const char *problem;
+
+	LockBuffer(buf, mode);
+	page = alex_page(buf);
+	if (PageIsNew(BufferGetPage(buf)))
+		om_index_corrupted(rel, ALEX_METAPAGE, "unexpected zero page");
+	problem = alex_page_check_header(page);
+	meta = alex_meta(buf);
+	if (problem != NULL)
+		om_index_corrupted(rel, ALEX_METAPAGE, problem);
+	if (alex_opaque(page)->kind != ALEX_KIND_META || meta->magic != ALEX_MAGIC)
+		om_index_corrupted(rel, ALEX_METAPAGE, "not an alex metapage");
+	if (meta->version < ALEX_VERSION_MIN || meta->version > ALEX_VERSION)
+		om_index_version_mismatch(rel, meta->version, ALEX_VERSION, ALEX_VERSION_MIN);
+	if (meta->keybytes != ALEX_KEY_BYTES || meta->level > ALEX_LEVEL_MAX ||
+		(meta->flags & ~ALEX_META_FLAGS_VALID))
+		om_index_corrupted(rel, ALEX_METAPAGE, "metapage fields are not valid");
+	return buf;
+}
+
+AlexCache *
+alex_cache(Relation rel)
+{
+	AlexCache *cache = (AlexCache *) rel->rd_amcache;
+	AlexKeyInfo info;
+	AlexMeta meta;
+	Buffer buf;
+
+	if (likely(cache != NULL))
+		return cache;
+	alex_key_info(rel, &info);
+	buf = alex_getmeta(rel, BUFFER_LOCK_SHARE);
+	meta = *alex_meta(buf);
+	UnlockReleaseBuffer(buf);
+	alex_key_check_meta(rel, &info, &meta);
+
+	cache = (AlexCache *) MemoryContextAllocZero(rel->rd_indexcxt, sizeof(AlexCache));
+	cache->info = info;
+	cache->root = meta.root;
+	cache->level = meta.level;
+	cache->generic_noted = (meta.flags & ALEX_META_GENERIC) != 0;
+	rel->rd_amcache = cache;
+	return cache;
+}
+
+/* read the root's place again */
+static void
+refresh_root(Relation rel, BlockNumber *root, uint32 *level)
+{
+	Buffer buf = alex_getmeta(rel, BUFFER_LOCK_SHARE);
+
+	*root = alex_meta(buf)->root;
+	*level = alex_meta(buf)->level;
+	UnlockReleaseBuffer(buf);
+	if (rel->rd_amcache != NULL)
+	{
+		AlexCache *cache = (AlexCache *) rel->rd_amcache;
+
+		cache->root = *root;
+		cache->level = *level;
+	}
+}
+
+/* ---- allocation ---- */
+
+Buffer
+alex_allocbuf(Relation rel)
+{
+	/*
+	 * The free space map is only a hint: it may name a page that is in use, even
+	 * one we hold locked, or one twice.  So never wait for its lock, and take it
+	 * only if it is all zeroes under the lock.
+	 */
+	for (;;)
+	{
+		BlockNumber block = GetFreeIndexPage(rel);
+		Buffer buf;
+
+		if (block == InvalidBlockNumber)
+			break;
+		buf = ReadBuffer(rel, block);
+		if (ConditionalLockBuffer(buf))
+		{
+			if (PageIsNew(BufferGetPage(buf)))
+				return buf;
+			UnlockReleaseBuffer(buf);
+		}
+		else
+			ReleaseBuffer(buf);
+	}
+	return om_extend_locked(rel, MAIN_FORKNUM);
+}
+
+/* ---- descent ---- */
+
+Buffer
+alex_step_right(Relation rel, Buffer buf, int mode)
+{
+	const char *page = alex_page(buf);
+	BlockNumber block = BufferGetBlockNumber(buf);
+	BlockNumber next = alex_opaque(page)->right;
+	uint32 level = alex_opaque(page)->level;
+	AlexRawEntry high = alex_page_high(page);
+	AlexRawEntry low;
+
+	UnlockReleaseBuffer(buf);
+	CHECK_FOR_INTERRUPTS();
+	if (next == InvalidBlockNumber || next == block)
+		om_index_corrupted(rel, block, "right link is missing");
+	buf = alex_getbuf(rel, next, mode, level);
+	low = alex_page_low(alex_page(buf));
+	if ((alex_opaque(alex_page(buf))->flags & ALEX_LOW_INF) || low.key != high.key ||
+		low.tag != high.tag)
+		om_index_corrupted(rel, next, "low fence differs from the left sibling's high fence");
+	return buf;
+}
+
+static inline bool
+must_step_right(const char *page, uint64 key, uint64 tag, bool strict)
+{
+	AlexRawEntry high;
+
+	if (!strict)
+		return alex_page_beyond(page, key, tag);
+	high = alex_page_high(page);
+	return !(alex_opaque(page)->flags & ALEX_HIGH_INF) && alex_less(high.key, high.tag, key, tag);
+}
+
+/*
+ * A writer met a page whose right sibling has no downlink.  buf is pinned and
+ * locked in `mode`; everything is released.
+ */
+static void
+finish_met_split(Relation rel, Buffer buf, int mode)
+{
+	uint32 level = alex_opaque(alex_page(buf))->level;
+
+	if (mode != BUFFER_LOCK_EXCLUSIVE)
+	{
+		LockBuffer(buf, BUFFER_LOCK_UNLOCK);
+		LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+		alex_check_buf(rel, buf, level);
+	}
+	if (alex_opaque(alex_page(buf))->flags & ALEX_INCOMPLETE_SPLIT)
+		alex_finish_split(rel, buf);
+	else
+		UnlockReleaseBuffer(buf);
+}
+
+/* what alex_descend was asked for */
+typedef struct Descent
+{
+	uint32 level;
+	uint64 key;
+	uint64 tag;
+	bool strict;
+	int mode;
+	bool for_write;
+} Descent;
+
+/* does the page begin behind the target? */
+static inline bool
+starts_right_of(const char *page, const Descent *d)
+{
+	AlexRawEntry low;
+
+	if (!d->strict)
+		return alex_page_below(page, d->key, d->tag);
+	low = alex_page_low(page);
+	return !(alex_opaque(page)->flags & ALEX_LOW_INF) &&
+		   !alex_less(low.key, low.tag, d->key, d->tag);
+}
+
+/*
+ * One attempt from a given root.  InvalidBuffer: start again; *stale says that
+ * this was because the page is not the root.
+ */
+static Buffer
+descend_once(Relation rel, BlockNumber root, uint32 root_level, const Descent *d, bool *stale)
+{
+	BlockNumber block = root;
+	BlockNumber parent = ALEX_METAPAGE;
+
+	for (uint32 level = root_level;; level--)
+	{
+		int page_mode = level == d->level ? d->mode : BUFFER_LOCK_SHARE;
+		Buffer buf = alex_getbuf(rel, block, page_mode, level);
+		const char *page = alex_page(buf);
+		AlexItem child;
+
+		if (block == root && level == root_level && !(alex_opaque(page)->flags & ALEX_ROOT))
+		{
+			UnlockReleaseBuffer(buf);
+			*stale = true;
+			return InvalidBuffer;
+		}
+		if (starts_right_of(page, d))
+			om_index_corrupted(rel, parent, "downlink leads to a page right of its range");
+		for (;;)
+		{
+			/* before stepping right: a writer never enters an unlinked right half */
+			if (d->for_write && (alex_opaque(page)->flags & ALEX_INCOMPLETE_SPLIT))
+			{
+				finish_met_split(rel, buf, page_mode);
+				return InvalidBuffer;
+			}
+			if (!must_step_right(page, d->key, d->tag, d->strict))
+				break;
+			buf = alex_step_right(rel, buf, page_mode);
+			page = alex_page(buf);
+		}
+		if (level == d->level)
+			return buf;
+		block = BufferGetBlockNumber(buf);
+		if (!alex_inner_child(page, d->key, d->tag, d->strict, &child))
+			om_index_corrupted(rel, block, "inner page cannot be searched");
+		UnlockReleaseBuffer(buf);
+		parent = block;
+		block = child.child;
+	}
+}
+
+Buffer
+alex_descend(Relation rel, uint32 level, uint64 key, uint64 tag, bool strict, int mode,
+			 bool for_write)
+{
+	Descent d = { level, key, tag, strict, mode, for_write };
+	AlexCache *cache = alex_cache(rel);
+	BlockNumber root = cache->root;
+	uint32 root_level = cache->level;
+	bool fresh = false;
+
+	for (;;)
+	{
+		Buffer buf = InvalidBuffer;
+		BlockNumber tried = root;
+		bool stale = false;
+
+		/* a cached root may be too low by now; the metapage's may not */
+		if (root_level < level && fresh)
+			om_index_corrupted(rel, root, "root page is split but has no parent");
+		if (root_level >= level)
+			buf = descend_once(rel, root, root_level, &d, &stale);
+		if (BufferIsValid(buf))
+			return buf;
+		CHECK_FOR_INTERRUPTS();
+		refresh_root(rel, &root, &root_level);
+		/* a new root is always another page */
+		if (stale && fresh && root == tried)
+			om_index_corrupted(rel, root, "the metapage's root page is not marked as root");
+		fresh = true;
+	}
+}
+
+/* ---- rule W4 ---- */
+
+void
+alex_note_generic(Relation rel)
+{
+	AlexCache *cache;
+	Buffer buf;
+
+	if (om_wal_preloaded() || !RelationNeedsWAL(rel))
+		return;
+	cache = alex_cache(rel);
+	if (likely(cache->generic_noted))
+		return;
+	buf = alex_getmeta(rel, BUFFER_LOCK_EXCLUSIVE);
+	if (!(alex_meta(buf)->flags & ALEX_META_GENERIC))
+	{
+		char op[16];
+		OmWal wal;
+
+		om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_META);
+		om_wal_add(&wal, buf, 0, op, alex_op_meta_flag(op, ALEX_META_GENERIC));
+		om_wal_commit(&wal);
+	}
+	UnlockReleaseBuffer(buf);
+	/* the cache may have been invalidated meanwhile */
+	if (rel->rd_amcache != NULL)
+		((AlexCache *) rel->rd_amcache)->generic_noted = true;
+}

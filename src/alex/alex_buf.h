@@ -1,0 +1,85 @@
+/*
+ * alex_buf.h
+ *		Pages of an alex index in shared buffers: read, check, allocate, descend.
+ */
+#ifndef ALEX_BUF_H
+#define ALEX_BUF_H
+
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "alex/alex_key.h"
+#include "alex/alex_page.h"
+
+/*
+ * What a backend remembers of an index, in rd_amcache: gone with every relcache
+ * invalidation of the index.
+ */
+typedef struct AlexCache
+{
+	AlexKeyInfo info;
+	BlockNumber root; /* a hint: accepted only while the page carries ROOT */
+	uint32 level;
+	bool generic_noted; /* ALEX_META_GENERIC is known to be set */
+} AlexCache;
+
+/*
+ * alex_cache --- the cache entry, made from the metapage if there is none.
+ * Valid until the next relcache invalidation, so copy out what must last.  Reads
+ * the metapage under a share lock: no page lock may be held by the caller
+ * unless the entry is known to exist.
+ */
+extern AlexCache *alex_cache(Relation rel);
+
+/*
+ * alex_getbuf --- read, lock and check a tree page.  XX002 if it is not a
+ * live page of this level.  The result is pinned and locked in `mode`.
+ */
+extern Buffer alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level);
+
+/* check a locked page that must be a live tree page of this level */
+extern void alex_check_buf(Relation rel, Buffer buf, uint32 level);
+
+/* metapage, pinned and locked, checked */
+extern Buffer alex_getmeta(Relation rel, int mode);
+
+static inline AlexMeta *
+alex_meta(Buffer buf)
+{
+	return (AlexMeta *) ((char *) BufferGetPage(buf) + ALEX_PAGE_HEADER_BYTES);
+}
+
+static inline char *
+alex_page(Buffer buf)
+{
+	return (char *) BufferGetPage(buf);
+}
+
+/*
+ * alex_allocbuf --- a page nobody refers to: all zeroes, pinned, exclusively
+ * locked.  It stays zero until the record that links it, so that an error in
+ * between leaves a page VACUUM recognises as free.
+ */
+extern Buffer alex_allocbuf(Relation rel);
+
+/*
+ * alex_descend --- the page of `level` whose range holds the target.
+ *
+ * Returns it pinned and locked in `mode`: low <= target < high, or, with strict,
+ * low < target <= high (to read entries below the target).  Locks one page at
+ * a time.  A writer (for_write) finishes every incomplete split it meets
+ * and starts again; it may hold locks on pages of lower levels only.
+ */
+extern Buffer alex_descend(Relation rel, uint32 level, uint64 key, uint64 tag, bool strict,
+						   int mode, bool for_write);
+
+/*
+ * alex_step_right --- unlock and release buf, return its right sibling locked.
+ * The sibling's low must equal buf's high (I2).
+ */
+extern Buffer alex_step_right(Relation rel, Buffer buf, int mode);
+
+/* before the first change of an index in generic mode (rule W4); no page lock held */
+extern void alex_note_generic(Relation rel);
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * alex_cost.c
+ *		amcostestimate: what a scan of an alex index costs.
+ *
+ * The same charges as btcostestimate() makes, so that the planner chooses
+ * between the two by their sizes: what alex reads and decodes less shows in
+ * the number of its pages.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/nbtree.h"
+#include "catalog/pg_statistic.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
+#include "utils/syscache.h"
+
+#include "alex/alex_cost.h"
+
+/* CPU charge for a page visited in a descent, in cpu_operator_cost; btree's */
+#define ALEX_PAGE_OPERATORS 50.0
+
+/* children of an inner page: packed separators take 2 to 8 bytes, so 1000 at least */
+#define ALEX_COST_FANOUT 1000.0
+
+/*
+ * alex_cost_statistics --- the statistics row of the index's first column.
+ *
+ * The caller releases vardata.  Planner hooks may supply the row, as they may
+ * for btree.
+ */
+static void
+alex_cost_statistics(PlannerInfo *root, IndexOptInfo *index, VariableStatData *vardata)
+{
+	bool hooked;
+	Oid relid;
+	AttrNumber attno;
+	bool inherited = false;
+
+	if (index->indexkeys[0] != 0)
+	{
+		/* a column: statistics of the table */
+		RangeTblEntry *rte = planner_rt_fetch(index->rel->relid, root);
+
+		Assert(rte->rtekind == RTE_RELATION);
+		relid = rte->relid;
+		attno = (AttrNumber) index->indexkeys[0];
+		inherited = rte->inh;
+		hooked = get_relation_stats_hook != NULL &&
+				 (*get_relation_stats_hook)(root, rte, attno, vardata);
+	}
+	else
+	{
+		/* an expression: maybe statistics of the index itself */
+		relid = index->indexoid;
+		attno = 1;
+		hooked =
+			get_index_stats_hook != NULL && (*get_index_stats_hook)(root, relid, attno, vardata);
+	}
+
+	if (hooked)
+	{
+		if (HeapTupleIsValid(vardata->statsTuple) && vardata->freefunc == NULL)
+			elog(ERROR, "no function provided to release variable stats of relation %u", relid);
+		return;
+	}
+
+	vardata->statsTuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid),
+										  Int16GetDatum(attno), BoolGetDatum(inherited));
+	vardata->freefunc = ReleaseSysCache;
+}
+
+/* alex_cost_correlation --- how far the index's order is that of the table's rows: -1 .. 1. */
+static double
+alex_cost_correlation(PlannerInfo *root, IndexOptInfo *index)
+{
+	VariableStatData vardata;
+	AttStatsSlot slot;
+	double correlation = 0.0;
+
+	MemSet(&vardata, 0, sizeof(vardata));
+	alex_cost_statistics(root, index, &vardata);
+
+	if (HeapTupleIsValid(vardata.statsTuple))
+	{
+		Oid less = get_opfamily_member(index->opfamily[0], index->opcintype[0], index->opcintype[0],
+									   BTLessStrategyNumber);
+
+		if (OidIsValid(less) &&
+			get_attstatsslot(&slot, vardata.statsTuple, STATISTIC_KIND_CORRELATION, less,
+							 ATTSTATSSLOT_NUMBERS))
+		{
+			Assert(slot.nnumbers == 1);
+			correlation = (double) slot.numbers[0];
+			if (index->reverse_sort[0])
+				correlation = -correlation;
+			free_attstatsslot(&slot);
+		}
+	}
+
+	ReleaseVariableStats(vardata);
+	return correlation;
+}
+
+/* alex_cost_height --- inner levels of the index; core knows it from 18 on, if at all. */
+static double
+alex_cost_height(IndexOptInfo *index)
+{
+	double pages = index->pages;
+	double height = 0.0;
+
+	if (index->tree_height >= 0)
+		return index->tree_height;
+
+	while (pages > 1.0)
+	{
+		pages /= ALEX_COST_FANOUT;
+		height++;
+	}
+	return height;
+}
+
+void
+alexcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
+				 Cost *total_cost, Selectivity *selectivity, double *correlation, double *pages)
+{
+	IndexOptInfo *index = path->indexinfo;
+	GenericCosts costs;
+	Cost descent;
+	bool only = (path->path.pathtype == T_IndexOnlyScan);
+
+	/*
+	 * Every condition alex accepts bounds the scan, so the entries visited are
+	 * those that match, which is what genericcostestimate() assumes when it is
+	 * given no number.  It charges one random page for the leaf of each
+	 * descent, at least, and shares pages among the repetitions of an inner
+	 * scan.  Inner levels are taken to be cached.
+	 */
+	MemSet(&costs, 0, sizeof(costs));
+	genericcostestimate(root, path, loop_count, &costs);
+
+	/* comparisons and pages of a descent; elements of an array after the first start up nothing */
+	descent = (alex_cost_height(index) + 1) * ALEX_PAGE_OPERATORS * cpu_operator_cost;
+	if (index->tuples > 1) /* no logarithm of 0 */
+		descent += ceil(log(index->tuples) / log(2.0)) * cpu_operator_cost;
+	costs.indexStartupCost += descent;
+	costs.indexTotalCost += costs.num_sa_scans * descent;
+
+	*startup_cost = costs.indexStartupCost;
+	*total_cost = costs.indexTotalCost;
+	*selectivity = costs.indexSelectivity;
+	*correlation = alex_cost_correlation(root, index);
+	*pages = costs.numIndexPages;
+
+	/*
+	 * A query that needs no column at all, such as count(*), gets an
+	 * index-only path from any access method, amcanreturn or not, and would
+	 * fail when it runs.  Make it an index scan and charge the heap pages that
+	 * core has left out because they are all-visible.
+	 */
+	if (only)
+	{
+		double heap_pages = Min(*selectivity * index->rel->tuples, (double) index->rel->pages);
+
+		path->path.pathtype = T_IndexScan;
+		*total_cost += heap_pages * index->rel->allvisfrac * random_page_cost;
+	}
+}

@@ -1,0 +1,70 @@
+/*
+ * alex_key.h
+ *		SQL values and scan keys as positions in an alex index.
+ *
+ * Every supported type maps to a 64-bit integer in its own order, and that to
+ * an unsigned code: value ^ 2^63, complemented for DESC.  smallint, integer
+ * and bigint share one code space; a date counts in days, timestamps in
+ * microseconds, infinities are the extreme integers, as in core.
+ */
+#ifndef ALEX_KEY_H
+#define ALEX_KEY_H
+
+#include "access/skey.h"
+#include "alex/alex_format.h"
+#include "storage/itemptr.h"
+#include "utils/relcache.h"
+
+/* what decides about the order of an index, as the catalog says */
+typedef struct AlexKeyInfo
+{
+	int natts; /* 1 in this version */
+	AlexMetaColumn cols[ALEX_NATTS_MAX];
+} AlexKeyInfo;
+
+/*
+ * The entries that can satisfy some scan keys: (lo_key, lo_tag) <= (key, tag)
+ * < (hi_key, hi_tag), or without an upper end if hi_inf.  All of them do,
+ * unless recheck says that the executor has to look at the row.
+ */
+typedef struct AlexBounds
+{
+	uint64 lo_key;
+	uint64 lo_tag;
+	uint64 hi_key;
+	uint64 hi_tag;
+	bool hi_inf;
+	bool empty; /* nothing can: the other fields say nothing */
+	bool recheck;
+} AlexBounds;
+
+/*
+ * alex_key_info --- describe the key columns of an index.
+ *
+ * Raises an error for a type, operator class or number of columns that alex
+ * does not support.
+ */
+extern void alex_key_info(Relation index, AlexKeyInfo *info);
+
+/*
+ * alex_key_check_meta --- compare the catalog's columns with the metapage's.
+ *
+ * A difference means that the order of the index is not the one its pages
+ * have: an error that asks for REINDEX.
+ */
+extern void alex_key_check_meta(Relation index, const AlexKeyInfo *info, const AlexMeta *meta);
+
+/* alex_key_encode --- position of an entry with these values. */
+extern void alex_key_encode(const AlexKeyInfo *info, const Datum *values, const bool *isnull,
+							ItemPointer tid, uint64 *key, uint64 *tag);
+
+/*
+ * alex_key_bounds --- the bounds of a scan, the conjunction of all its keys.
+ *
+ * Without any key the bounds include NULLs, with any they do not, save for
+ * IS NULL.  To be called at each rescan: the bounds may depend on TimeZone.
+ */
+extern void alex_key_bounds(Relation index, const AlexKeyInfo *info, ScanKey keys, int nkeys,
+							AlexBounds *b);
+
+#endif

@@ -1,0 +1,678 @@
+/*
+ * alex_page.c
+ *		One alex page image.  Pure code; contracts are in alex_page.h, the
+ *		layout in alex_format.h.
+ */
+#ifndef OMENDB_UNIT
+#include "postgres.h"
+#endif
+
+#include "alex/alex_page.h"
+
+#define PAGE_LAYOUT_VERSION 4 /* PG_PAGE_LAYOUT_VERSION, checked in alex_wal.c */
+#define TID_LIN_MASK ALEX_TAG_TID_MASK
+
+static inline uint64
+join64(uint32 lo, uint32 hi)
+{
+	return (uint64) hi << 32 | lo;
+}
+
+void
+alex_page_init(char *page, uint8 kind, uint16 level, uint8 natts)
+{
+	AlexPageHeader *h = alex_header(page);
+	AlexPageOpaque *o = alex_opaque(page);
+
+	memset(page, 0, BLCKSZ);
+	h->lower = ALEX_DIR_OFF;
+	h->upper = ALEX_SPECIAL_OFF;
+	h->special = ALEX_SPECIAL_OFF;
+	h->size_version = BLCKSZ | PAGE_LAYOUT_VERSION;
+	o->left = 0xFFFFFFFF;
+	o->right = 0xFFFFFFFF;
+	o->level = level;
+	o->kind = kind;
+	o->version = ALEX_VERSION;
+	o->keybytes = ALEX_KEY_BYTES;
+	o->natts = natts;
+	o->blocks_end = ALEX_DIR_OFF;
+	o->flags = ALEX_LOW_INF | ALEX_HIGH_INF;
+	o->page_id = ALEX_PAGE_ID;
+}
+
+void
+alex_page_set_low(char *page, uint64 key, uint64 tag)
+{
+	AlexRawEntry e = { key, tag };
+
+	memcpy(page + ALEX_PAGE_HEADER_BYTES, &e, sizeof(e));
+	alex_opaque(page)->flags &= ~ALEX_LOW_INF;
+}
+
+void
+alex_page_set_high(char *page, uint64 key, uint64 tag)
+{
+	AlexRawEntry e = { key, tag };
+
+	memcpy(page + ALEX_PAGE_HEADER_BYTES + sizeof(e), &e, sizeof(e));
+	alex_opaque(page)->flags &= ~ALEX_HIGH_INF;
+}
+
+const char *
+alex_page_check_header(const char *page)
+{
+	const AlexPageHeader *h = alex_header(page);
+	const AlexPageOpaque *o = alex_opaque(page);
+	uint32 dir_end;
+	uint32 gap_bytes;
+	uint32 tail_bytes;
+
+	if (h->special != ALEX_SPECIAL_OFF || o->page_id != ALEX_PAGE_ID)
+		return "not a page of an alex index";
+	if (h->lower > h->upper || h->upper > h->special)
+		return "free space bounds are out of order";
+	if (o->version < ALEX_VERSION_MIN || o->version > ALEX_VERSION)
+		return "page format version is not supported";
+	if (o->flags & ~ALEX_FLAGS_VALID)
+		return "page flags are not valid";
+	if (o->kind == ALEX_KIND_META)
+		return NULL;
+	if (o->kind != ALEX_KIND_LEAF && o->kind != ALEX_KIND_INNER)
+		return "page kind is not valid";
+	if ((o->kind == ALEX_KIND_LEAF) != (o->level == 0) || o->level > ALEX_LEVEL_MAX)
+		return "page kind and level disagree";
+	if (o->keybytes != ALEX_KEY_BYTES || o->natts == 0 || o->natts > ALEX_NATTS_MAX)
+		return "key size is not valid";
+	if (o->nblocks > o->dirsize)
+		return "directory is larger than its room";
+	dir_end = ALEX_DIR_OFF + o->dirsize * ALEX_DIR_ENTRY_BYTES;
+	if (dir_end > o->blocks_end)
+		return "directory reaches into the blocks";
+	if (o->ngap > ALEX_GAP_MAX || o->ntail > ALEX_TAIL_MAX)
+		return "too many entries in the gap run or the tail";
+	if (o->nbase > ALEX_LEAF_ENTRIES_MAX || o->nremoved > o->nbase ||
+		(o->nblocks == 0) != (o->nbase == 0))
+		return "entry counts are not valid";
+	tail_bytes = o->ntail ? ALEX_TAIL_DEAD_BYTES + o->ntail * alex_raw_bytes(page) : 0;
+	gap_bytes = o->ngap ? ALEX_GAP_HEADER_BYTES + o->ngap * alex_raw_bytes(page) : 0;
+	if (o->blocks_end + tail_bytes != h->lower)
+		return "tail does not end at pd_lower";
+	if (h->upper + gap_bytes != h->special)
+		return "gap run does not start at pd_upper";
+	return NULL;
+}
+
+bool
+alex_block_open(const char *page, uint32 b, AlexBlock *blk)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	const AlexBlockDesc *d = alex_dir_desc(page, b);
+	const uint8 *p = (const uint8 *) page + d->off;
+	const uint8 *end = (const uint8 *) page + o->blocks_end;
+	uint32 bitmap_bytes = ((uint32) d->n + 7) / 8;
+	uint32 ncold = 0;
+
+	if ((d->enc & ALEX_ENC_KIND_MASK) != ALEX_ENC_LINEAR || (d->enc & ~ALEX_ENC_VALID) ||
+		d->n == 0 || (uint32) d->n + d->idx0 > ALEX_BLOCK_ENTRIES_MAX || d->kwidth > 64 ||
+		d->twidth > 48 || d->nwidth > 16 ||
+		d->off < ALEX_DIR_OFF + o->dirsize * ALEX_DIR_ENTRY_BYTES || d->off > o->blocks_end)
+		return false;
+
+	blk->n = d->n;
+	blk->idx0 = d->idx0;
+	blk->cum = d->cum;
+	blk->inner = o->kind == ALEX_KIND_INNER;
+	blk->two_tids = (d->enc & ALEX_ENC_TWO_TIDS) != 0;
+	blk->kslope = join64(d->kslope_lo, d->kslope_hi);
+	blk->kwidth = d->kwidth;
+	blk->tslope = join64(d->tslope_lo, d->tslope_hi);
+	blk->tbase = join64(d->tbase_lo, d->tbase_hi);
+	blk->tmul = d->tmul;
+	blk->twidth = d->twidth;
+	blk->nbase = d->nbase;
+	blk->nwidth = d->nwidth;
+	blk->hot0 = d->idx0;
+
+	/* extensions have a fixed size: they may be read before the end is known to be in bounds,
+	 * since the special space lies behind every block */
+	blk->dead = p;
+	p += bitmap_bytes;
+	blk->removed = NULL;
+	if (d->enc & ALEX_ENC_REMOVED)
+	{
+		blk->removed = p;
+		p += bitmap_bytes;
+	}
+	if (p > end)
+		return false;
+	if (blk->two_tids)
+	{
+		AlexTid2Ext ext;
+
+		if (p + sizeof(ext) > end)
+			return false;
+		memcpy(&ext, p, sizeof(ext));
+		p += sizeof(ext);
+		blk->t2slope = join64(ext.slope_lo, ext.slope_hi);
+		blk->t2base = join64(ext.base_lo, ext.base_hi);
+		blk->t2mul = ext.mul;
+		blk->t2width = ext.width;
+		blk->hot0 = ext.hot0;
+		blk->cold0 = ext.cold0;
+		if (ext.width > 48)
+			return false;
+	}
+	if (blk->inner)
+	{
+		AlexChildExt ext;
+
+		if (p + sizeof(ext) > end)
+			return false;
+		memcpy(&ext, p, sizeof(ext));
+		p += sizeof(ext);
+		blk->cslope = join64(ext.slope_lo, ext.slope_hi);
+		blk->cbase = ext.base;
+		blk->cwidth = ext.width;
+		if (ext.width > 32)
+			return false;
+	}
+
+	blk->kbits = p;
+	p += BITPACK_BYTES(d->n, d->kwidth);
+	blk->tbits = p;
+	if (blk->two_tids)
+	{
+		/* the region bits decide how long the two TID columns are */
+		blk->region = p;
+		p += bitmap_bytes;
+		if (p > end)
+			return false;
+		ncold = bitmap_rank128(blk->region, d->n);
+		blk->tbits = p;
+		p += BITPACK_BYTES(d->n - ncold, d->twidth);
+		blk->t2bits = p;
+		p += BITPACK_BYTES(ncold, blk->t2width);
+		if (blk->hot0 + (d->n - ncold) > ALEX_BLOCK_ENTRIES_MAX ||
+			blk->cold0 + ncold > ALEX_BLOCK_ENTRIES_MAX)
+			return false;
+	}
+	else
+		p += BITPACK_BYTES(d->n, d->twidth);
+	blk->nbits = p;
+	p += BITPACK_BYTES(d->n, d->nwidth);
+	if (blk->inner)
+	{
+		blk->cbits = p;
+		p += BITPACK_BYTES(d->n, blk->cwidth);
+	}
+	if (p > end)
+		return false;
+	blk->bytes = (uint32) (p - ((const uint8 *) page + d->off));
+	blk->kbase = alex_dir_key(page, b) - linear_delta(blk->kslope, blk->idx0) -
+				 bitpack_get(blk->kbits, 0, blk->kwidth);
+	return true;
+}
+
+/* a linearised TID back to block << 16 | offset */
+static inline uint64
+tid_of_lin(uint64 lin, uint32 mul)
+{
+	lin &= TID_LIN_MASK;
+	if (mul == 0)
+		return lin;
+	return ((lin / mul) << 16 | (lin % mul + 1)) & TID_LIN_MASK;
+}
+
+static inline uint64
+alex_block_tid(const AlexBlock *blk, uint32 i)
+{
+	uint32 cold;
+
+	if (likely(!blk->two_tids))
+		return tid_of_lin(blk->tbase + linear_delta(blk->tslope, i + blk->idx0) +
+							  bitpack_get(blk->tbits, i, blk->twidth),
+						  blk->tmul);
+	cold = bitmap_rank128(blk->region, i);
+	if (bitmap_test(blk->region, i))
+		return tid_of_lin(blk->t2base + linear_delta(blk->t2slope, cold + blk->cold0) +
+							  bitpack_get(blk->t2bits, cold, blk->t2width),
+						  blk->t2mul);
+	return tid_of_lin(blk->tbase + linear_delta(blk->tslope, (i - cold) + blk->hot0) +
+						  bitpack_get(blk->tbits, i - cold, blk->twidth),
+					  blk->tmul);
+}
+
+static inline uint64
+alex_block_tag(const AlexBlock *blk, uint32 i)
+{
+	uint64 nulls = (blk->nbase + bitpack_get(blk->nbits, i, blk->nwidth)) & 0xFFFF;
+
+	return nulls << ALEX_TAG_TID_BITS | alex_block_tid(blk, i);
+}
+
+void
+alex_block_item(const AlexBlock *blk, uint32 i, AlexItem *item)
+{
+	Assert(i < blk->n);
+	item->key = alex_block_key(blk, i);
+	item->tag = alex_block_tag(blk, i);
+	item->child = 0;
+	if (blk->inner)
+		item->child = blk->cbase + (uint32) linear_delta(blk->cslope, i + blk->idx0) +
+					  (uint32) bitpack_get(blk->cbits, i, blk->cwidth);
+	item->flags = bitmap_test(blk->dead, i) ? ALEX_ITEM_DEAD : 0;
+	if (blk->removed && bitmap_test(blk->removed, i))
+		item->flags |= ALEX_ITEM_REMOVED;
+}
+
+/*
+ * A column of a whole block: base + delta(slope, i + first) + residual, i < n.
+ *
+ * The model's product grows by the mantissa from one position to the next, so
+ * that a value costs an addition, a shift and the residual.
+ */
+static inline void
+decode_column(uint64 base, uint64 slope, uint32 first, const uint8 *bits, uint32 width, uint32 n,
+			  uint64 *values)
+{
+	uint64 mantissa = slope & LINEAR_MANTISSA_MASK;
+	uint64 product = mantissa * first;
+	uint32 shift = (uint32) (slope >> LINEAR_MANTISSA_BITS) & 0x7F;
+	uint32 right = shift < 64 ? shift : 0;
+	uint32 left = shift < 64 ? 0 : shift - 64;
+	bool negative = (slope >> 63) != 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint64 d = product >> right << left;
+
+		values[i] = base + (negative ? (uint64) 0 - d : d);
+		product += mantissa;
+	}
+	if (width > 0)
+		for (uint32 i = 0; i < n; i++)
+			values[i] += bitpack_get(bits, i, width);
+}
+
+/*
+ * TIDs of a block of one region.  Division by mul is a multiplication by its
+ * reciprocal: with lin < 2^48, mul < 2^16 and inverse = (2^64 - 1) / mul + 1, which
+ * exceeds 2^64 / mul by less than 1, the product exceeds lin * 2^64 / mul by less
+ * than 2^48, and the quotient is exact (the fraction of lin / mul is at most 1 - 2^-16).
+ */
+static inline void
+decode_tids(const AlexBlock *blk, uint64 *tids)
+{
+#ifdef HAVE_INT128
+	uint64 inverse = blk->tmul > 1 ? PG_UINT64_MAX / blk->tmul + 1 : 0;
+#endif
+
+	decode_column(blk->tbase, blk->tslope, blk->idx0, blk->tbits, blk->twidth, blk->n, tids);
+	for (uint32 i = 0; i < blk->n; i++)
+	{
+		uint64 lin = tids[i] & TID_LIN_MASK;
+		uint64 block;
+
+		if (blk->tmul <= 1)
+		{
+			tids[i] = tid_of_lin(lin, blk->tmul);
+			continue;
+		}
+#ifdef HAVE_INT128
+		block = (uint64) (((uint128) lin * inverse) >> 64);
+#else
+		block = lin / blk->tmul;
+#endif
+		tids[i] = (block << 16 | (lin - block * blk->tmul + 1)) & TID_LIN_MASK;
+	}
+}
+
+void
+alex_block_decode(const AlexBlock *blk, AlexItem *items)
+{
+	uint64 keys[ALEX_BLOCK_ENTRIES_MAX];
+	uint64 tids[ALEX_BLOCK_ENTRIES_MAX];
+
+	if (blk->two_tids || blk->inner || blk->nwidth > 0)
+	{
+		for (uint32 i = 0; i < blk->n; i++)
+			alex_block_item(blk, i, &items[i]);
+		return;
+	}
+	decode_column(blk->kbase, blk->kslope, blk->idx0, blk->kbits, blk->kwidth, blk->n, keys);
+	decode_tids(blk, tids);
+	for (uint32 i = 0; i < blk->n; i++)
+	{
+		items[i].key = keys[i];
+		items[i].tag = (uint64) blk->nbase << ALEX_TAG_TID_BITS | tids[i];
+		items[i].child = 0;
+		items[i].flags = bitmap_test(blk->dead, i) ? ALEX_ITEM_DEAD : 0;
+		if (blk->removed && bitmap_test(blk->removed, i))
+			items[i].flags |= ALEX_ITEM_REMOVED;
+	}
+}
+
+void
+alex_raw_get(const char *raw, bool inner, AlexItem *item)
+{
+	memcpy(&item->key, raw, 8);
+	memcpy(&item->tag, raw + 8, 8);
+	item->child = 0;
+	if (inner)
+		memcpy(&item->child, raw + 16, 4);
+	item->flags = 0;
+}
+
+void
+alex_raw_put(char *raw, bool inner, const AlexItem *item)
+{
+	memcpy(raw, &item->key, 8);
+	memcpy(raw + 8, &item->tag, 8);
+	if (inner)
+		memcpy(raw + 16, &item->child, 4);
+}
+
+void
+alex_gap_item(const char *page, uint32 order_idx, AlexItem *item)
+{
+	uint32 slot = alex_gap_order(page)[order_idx];
+
+	/* a damaged slot number must not leave the run */
+	if (slot >= alex_opaque(page)->ngap)
+		slot = 0;
+	alex_raw_get(alex_gap_slot(page, slot), alex_opaque(page)->kind == ALEX_KIND_INNER, item);
+	if (bitmap_test(alex_gap_dead(page), slot))
+		item->flags |= ALEX_ITEM_DEAD;
+}
+
+void
+alex_tail_item(const char *page, uint32 i, AlexItem *item)
+{
+	alex_raw_get(alex_tail_slot(page, i), alex_opaque(page)->kind == ALEX_KIND_INNER, item);
+	if (bitmap_test(alex_tail_dead(page), i))
+		item->flags |= ALEX_ITEM_DEAD;
+}
+
+/* entries of block b that are < (or <=) the target; *ok false on damage */
+static uint32
+search_block(const char *page, uint32 b, uint64 key, uint64 tag, bool or_equal, bool *ok)
+{
+	AlexBlock blk;
+	uint32 lo = 0;
+	uint32 hi;
+
+	if (!alex_block_open(page, b, &blk))
+	{
+		*ok = false;
+		return 0;
+	}
+	hi = blk.n;
+	while (lo < hi)
+	{
+		uint32 mid = (lo + hi) / 2;
+		uint64 k = alex_block_key(&blk, mid);
+		bool before = k < key;
+
+		if (k == key)
+		{
+			uint64 t = alex_block_tag(&blk, mid);
+
+			before = t < tag || (or_equal && t == tag);
+		}
+		if (before)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* entries of the base that are < (or <=) the target */
+static uint32
+search_base(const char *page, uint64 key, uint64 tag, bool or_equal, bool *ok)
+{
+	uint32 lo = 0;
+	uint32 hi = alex_opaque(page)->nblocks;
+
+	/* lo becomes the number of blocks whose first entry is before the target */
+	while (lo < hi)
+	{
+		uint32 mid = (lo + hi) / 2;
+		uint64 k = alex_dir_key(page, mid);
+		bool before = k < key;
+
+		if (k == key)
+		{
+			AlexBlock blk;
+			uint64 t;
+
+			if (!alex_block_open(page, mid, &blk))
+			{
+				*ok = false;
+				return 0;
+			}
+			t = alex_block_tag(&blk, 0);
+			before = t < tag || (or_equal && t == tag);
+		}
+		if (before)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == 0)
+		return 0;
+	return alex_dir_desc(page, lo - 1)->cum + search_block(page, lo - 1, key, tag, or_equal, ok);
+}
+
+static inline bool
+item_before(const AlexItem *item, uint64 key, uint64 tag, bool or_equal)
+{
+	return alex_less(item->key, item->tag, key, tag) ||
+		   (or_equal && item->key == key && item->tag == tag);
+}
+
+bool
+alex_page_search(const char *page, uint64 key, uint64 tag, bool or_equal, AlexPagePos *pos)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	bool ok = true;
+	uint32 lo = 0;
+	uint32 hi = o->ngap;
+	AlexItem item;
+
+	while (lo < hi)
+	{
+		uint32 mid = (lo + hi) / 2;
+
+		alex_gap_item(page, mid, &item);
+		if (item_before(&item, key, tag, or_equal))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	pos->gap = lo;
+
+	if (o->ntail > 0)
+	{
+		alex_tail_item(page, 0, &item);
+		if (item_before(&item, key, tag, or_equal))
+		{
+			lo = 1;
+			hi = o->ntail;
+			while (lo < hi)
+			{
+				uint32 mid = (lo + hi) / 2;
+
+				alex_tail_item(page, mid, &item);
+				if (item_before(&item, key, tag, or_equal))
+					lo = mid + 1;
+				else
+					hi = mid;
+			}
+			pos->run = o->nbase + lo;
+			return true;
+		}
+	}
+	pos->run = search_base(page, key, tag, or_equal, &ok);
+	return ok && pos->run <= o->nbase;
+}
+
+uint32
+alex_page_block_of(const char *page, uint32 r)
+{
+	uint32 lo = 0;
+	uint32 hi = alex_opaque(page)->nblocks;
+
+	/* the last block with cum <= r */
+	while (hi - lo > 1)
+	{
+		uint32 mid = (lo + hi) / 2;
+
+		if (alex_dir_desc(page, mid)->cum <= r)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+bool
+alex_run_item(const char *page, uint32 r, AlexItem *item)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	AlexBlock blk;
+	uint32 b;
+
+	if (r >= o->nbase)
+	{
+		if (r - o->nbase >= o->ntail)
+			return false;
+		alex_tail_item(page, r - o->nbase, item);
+		return true;
+	}
+	b = alex_page_block_of(page, r);
+	if (!alex_block_open(page, b, &blk) || r < blk.cum || r - blk.cum >= blk.n)
+		return false;
+	alex_block_item(&blk, r - blk.cum, item);
+	return true;
+}
+
+bool
+alex_inner_child(const char *page, uint64 key, uint64 tag, bool strict, AlexItem *item)
+{
+	AlexPagePos pos;
+	AlexItem gap;
+
+	if (alex_page_entries(page) == 0 || !alex_page_search(page, key, tag, !strict, &pos))
+		return false;
+	if (pos.run == 0 && pos.gap == 0)
+	{
+		/* below every separator: the leftmost page's first one stands for -infinity */
+		return alex_opaque(page)->nbase + alex_opaque(page)->ntail > 0 &&
+			   alex_run_item(page, 0, item);
+	}
+	if (pos.run == 0)
+	{
+		alex_gap_item(page, pos.gap - 1, item);
+		return true;
+	}
+	if (!alex_run_item(page, pos.run - 1, item))
+		return false;
+	if (pos.gap > 0)
+	{
+		alex_gap_item(page, pos.gap - 1, &gap);
+		if (alex_less(item->key, item->tag, gap.key, gap.tag))
+			*item = gap;
+	}
+	return true;
+}
+
+/* merging the gap run into the run: where it stands */
+typedef struct Merge
+{
+	const char *page;
+	const uint8 *drops;
+	AlexItem *items;
+	uint16 *origin;
+	int count;
+	uint32 gap_idx; /* of the gap run's next entry, which is `gap` */
+	bool have_gap;
+	AlexItem gap;
+} Merge;
+
+static inline void
+merge_put(Merge *m, const AlexItem *item, uint16 origin, uint32 number)
+{
+	m->items[m->count] = *item;
+	if (m->drops != NULL && bitmap_test(m->drops, number))
+		m->items[m->count].flags |= ALEX_ITEM_REMOVED;
+	if (m->origin)
+		m->origin[m->count] = origin;
+	m->count++;
+}
+
+static inline void
+merge_load_gap(Merge *m)
+{
+	m->have_gap = m->gap_idx < alex_opaque(m->page)->ngap;
+	if (m->have_gap)
+		alex_gap_item(m->page, m->gap_idx, &m->gap);
+}
+
+static inline void
+merge_take_gap(Merge *m)
+{
+	merge_put(m, &m->gap, ALEX_ORIGIN_GAP,
+			  (uint32) alex_opaque(m->page)->nbase + alex_gap_order(m->page)[m->gap_idx]);
+	m->gap_idx++;
+	merge_load_gap(m);
+}
+
+/* an entry of the run, after what the gap run has before it */
+static inline void
+merge_run_item(Merge *m, const AlexItem *item, uint16 origin, uint32 number)
+{
+	while (m->have_gap && alex_less(m->gap.key, m->gap.tag, item->key, item->tag))
+		merge_take_gap(m);
+	merge_put(m, item, origin, number);
+}
+
+int
+alex_page_decode(const char *page, const uint8 *drops, AlexItem *items, uint16 *origin)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	AlexItem block_items[ALEX_BLOCK_ENTRIES_MAX];
+	Merge m = { page, drops, items, origin, 0, 0, false, { 0 } };
+	uint32 seen = 0;
+
+	/* slot numbers are indexes into drops */
+	for (uint32 i = 0; i < o->ngap; i++)
+		if (alex_gap_order(page)[i] >= o->ngap)
+			return -1;
+	merge_load_gap(&m);
+
+	for (uint32 b = 0; b < o->nblocks; b++)
+	{
+		AlexBlock blk;
+
+		if (!alex_block_open(page, b, &blk) || blk.cum != seen || seen + blk.n > o->nbase)
+			return -1;
+		alex_block_decode(&blk, block_items);
+		for (uint32 i = 0; i < blk.n; i++)
+			merge_run_item(&m, &block_items[i], (uint16) b, seen + i);
+		seen += blk.n;
+	}
+	if (seen != o->nbase)
+		return -1;
+	for (uint32 i = 0; i < o->ntail; i++)
+	{
+		AlexItem item;
+
+		alex_tail_item(page, i, &item);
+		merge_run_item(&m, &item, ALEX_ORIGIN_TAIL, (uint32) o->nbase + o->ngap + i);
+	}
+	while (m.have_gap)
+		merge_take_gap(&m);
+	return m.count;
+}

@@ -1,0 +1,329 @@
+/*
+ * alex_page.h
+ *		One alex page image: initialise, open a block, search, decode, check.
+ *
+ * Pure code: works on bytes, never on a Buffer; the caller holds whatever lock
+ * makes the image stable, or a private copy.  The page kind, version and
+ * header bounds must have been checked (alex_page_check_header) before any other
+ * function is called; what lies behind the header is checked on use, and a
+ * function that can meet damage says so in its result.
+ */
+#ifndef ALEX_PAGE_H
+#define ALEX_PAGE_H
+
+#include "alex/alex_format.h"
+#include "base/pure.h"
+#include "codec/bitpack.h"
+#include "codec/linear.h"
+
+/* PageHeaderData, restated so that this code compiles without PostgreSQL */
+typedef struct AlexPageHeader
+{
+	uint64 lsn;
+	uint16 checksum;
+	uint16 flags;
+	uint16 lower;
+	uint16 upper;
+	uint16 special;
+	uint16 size_version;
+	uint32 prune_xid;
+} AlexPageHeader;
+
+StaticAssertDecl(sizeof(AlexPageHeader) == ALEX_PAGE_HEADER_BYTES, "page header is 24 bytes");
+
+/* an entry in memory */
+typedef struct AlexItem
+{
+	uint64 key;
+	uint64 tag;
+	uint32 child; /* inner pages */
+	uint8 flags;  /* ALEX_ITEM_* */
+} AlexItem;
+
+#define ALEX_ITEM_DEAD 0x01	   /* hint: no snapshot sees the row */
+#define ALEX_ITEM_REMOVED 0x02 /* deleted by VACUUM, space not reclaimed yet */
+
+/* most entries one page image can hold, damaged headers excluded */
+#define ALEX_ITEMS_MAX (ALEX_LEAF_ENTRIES_MAX + ALEX_GAP_MAX + ALEX_TAIL_MAX)
+
+/* is (k1, t1) < (k2, t2)? */
+static inline bool
+alex_less(uint64 k1, uint64 t1, uint64 k2, uint64 t2)
+{
+	return k1 < k2 || (k1 == k2 && t1 < t2);
+}
+
+/* an opened block: pointers into the page, models unpacked */
+typedef struct AlexBlock
+{
+	uint32 n;
+	uint32 idx0;
+	uint32 cum;	  /* rank of entry 0 among the page's base entries */
+	uint32 bytes; /* payload bytes */
+	bool inner;
+	bool two_tids;
+	uint64 kbase;
+	uint64 kslope;
+	uint32 kwidth;
+	uint32 twidth;
+	uint64 tbase;
+	uint64 tslope;
+	uint32 tmul;
+	uint32 t2mul;
+	uint64 t2base;
+	uint64 t2slope;
+	uint32 t2width;
+	uint32 hot0;
+	uint32 cold0;
+	uint32 nbase;
+	uint32 nwidth;
+	uint32 cwidth;
+	uint32 cbase;
+	uint64 cslope;
+	const uint8 *dead;
+	const uint8 *removed; /* NULL if no column */
+	const uint8 *kbits;
+	const uint8 *tbits;
+	const uint8 *t2bits;
+	const uint8 *region;
+	const uint8 *nbits;
+	const uint8 *cbits;
+} AlexBlock;
+
+static inline AlexPageHeader *
+alex_header(const char *page)
+{
+	return (AlexPageHeader *) page;
+}
+
+static inline AlexPageOpaque *
+alex_opaque(const char *page)
+{
+	return (AlexPageOpaque *) (page + ALEX_SPECIAL_OFF);
+}
+
+static inline uint32
+alex_raw_bytes(const char *page)
+{
+	return alex_opaque(page)->kind == ALEX_KIND_INNER ? ALEX_RAW_INNER_BYTES : ALEX_RAW_LEAF_BYTES;
+}
+
+/* entries on the page, removed ones included */
+static inline uint32
+alex_page_entries(const char *page)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+
+	return (uint32) o->nbase + o->ngap + o->ntail;
+}
+
+static inline AlexRawEntry
+alex_page_low(const char *page)
+{
+	AlexRawEntry e;
+
+	memcpy(&e, page + ALEX_PAGE_HEADER_BYTES, sizeof(e));
+	return e;
+}
+
+static inline AlexRawEntry
+alex_page_high(const char *page)
+{
+	AlexRawEntry e;
+
+	memcpy(&e, page + ALEX_PAGE_HEADER_BYTES + sizeof(e), sizeof(e));
+	return e;
+}
+
+/* fence tests: is the target at or beyond the high fence / below the low fence? */
+static inline bool
+alex_page_beyond(const char *page, uint64 key, uint64 tag)
+{
+	AlexRawEntry high = alex_page_high(page);
+
+	return !(alex_opaque(page)->flags & ALEX_HIGH_INF) && !alex_less(key, tag, high.key, high.tag);
+}
+
+static inline bool
+alex_page_below(const char *page, uint64 key, uint64 tag)
+{
+	AlexRawEntry low = alex_page_low(page);
+
+	return !(alex_opaque(page)->flags & ALEX_LOW_INF) && alex_less(key, tag, low.key, low.tag);
+}
+
+/* low < high?  With siblings that continue each other's fences, a walk over damaged links ends. */
+static inline bool
+alex_page_fences_ascend(const char *page)
+{
+	AlexRawEntry low = alex_page_low(page);
+	AlexRawEntry high = alex_page_high(page);
+
+	return (alex_opaque(page)->flags & (ALEX_LOW_INF | ALEX_HIGH_INF)) ||
+		   alex_less(low.key, low.tag, high.key, high.tag);
+}
+
+/*
+ * alex_leaf_separator --- the cheapest separator between two neighbouring leaf
+ * entries: above `before` and not above `after`.  Without a TID, if it can be, it
+ * costs the parent nothing to store (I11).
+ */
+static inline AlexRawEntry
+alex_leaf_separator(uint64 before_key, uint64 before_tag, uint64 after_key, uint64 after_tag)
+{
+	uint64 no_tid = after_tag & ~ALEX_TAG_TID_MASK;
+	AlexRawEntry sep = { after_key, after_tag };
+
+	if (alex_less(before_key, before_tag, after_key, no_tid))
+		sep.tag = no_tid;
+	return sep;
+}
+
+/* can the TID in a tag be that of a row? */
+static inline bool
+alex_tag_tid_valid(uint64 tag)
+{
+	uint64 tid = tag & ALEX_TAG_TID_MASK;
+
+	return (tid & 0xFFFF) != 0 && (tid >> 16) != 0xFFFFFFFF;
+}
+
+/* the gap run: slot numbers in key order, and slot s */
+static inline uint8 *
+alex_gap_order(const char *page)
+{
+	return (uint8 *) page + ALEX_SPECIAL_OFF - ALEX_GAP_ORDER_BYTES;
+}
+
+static inline uint8 *
+alex_gap_dead(const char *page)
+{
+	return (uint8 *) page + ALEX_SPECIAL_OFF - ALEX_GAP_HEADER_BYTES;
+}
+
+static inline char *
+alex_gap_slot(const char *page, uint32 slot)
+{
+	return (char *) page + ALEX_SPECIAL_OFF - ALEX_GAP_HEADER_BYTES -
+		   (slot + 1) * alex_raw_bytes(page);
+}
+
+/* the tail */
+static inline uint8 *
+alex_tail_dead(const char *page)
+{
+	return (uint8 *) page + alex_opaque(page)->blocks_end;
+}
+
+static inline char *
+alex_tail_slot(const char *page, uint32 i)
+{
+	return (char *) page + alex_opaque(page)->blocks_end + ALEX_TAIL_DEAD_BYTES +
+		   i * alex_raw_bytes(page);
+}
+
+/* directory */
+static inline uint64
+alex_dir_key(const char *page, uint32 block)
+{
+	uint64 key;
+
+	memcpy(&key, page + ALEX_DIR_OFF + block * ALEX_KEY_BYTES, sizeof(key));
+	return key;
+}
+
+static inline AlexBlockDesc *
+alex_dir_desc(const char *page, uint32 block)
+{
+	return (AlexBlockDesc *) (page + ALEX_DIR_OFF + alex_opaque(page)->dirsize * ALEX_KEY_BYTES +
+							  block * sizeof(AlexBlockDesc));
+}
+
+/* bytes that must stay free so that every block can get a removed column (rule F4) */
+static inline uint32
+alex_page_reserve(uint32 nbase, uint32 nblocks)
+{
+	return nbase / 8 + nblocks;
+}
+
+/*
+ * alex_page_init --- an empty live page.  Fences are both infinite until set.
+ */
+extern void alex_page_init(char *page, uint8 kind, uint16 level, uint8 natts);
+extern void alex_page_set_low(char *page, uint64 key, uint64 tag);
+extern void alex_page_set_high(char *page, uint64 key, uint64 tag);
+
+/*
+ * alex_page_check_header --- cheap check of everything the accessors above rely on.
+ * Returns NULL, or what is wrong (a constant string for errdetail).
+ */
+extern const char *alex_page_check_header(const char *page);
+
+/*
+ * alex_page_check --- every invariant that one page can show (I1, I4, I6, I7,
+ * order, counts, widths, offsets).  Returns NULL or what is wrong.  Costs a
+ * full decode; used by alex_check and under OMENDB_CHECK_PAGES.
+ */
+extern const char *alex_page_check(const char *page);
+
+/* open block b (< nblocks); false = damaged descriptor */
+extern bool alex_block_open(const char *page, uint32 b, AlexBlock *blk);
+
+/* entry i of an opened block */
+extern void alex_block_item(const AlexBlock *blk, uint32 i, AlexItem *item);
+extern void alex_block_decode(const AlexBlock *blk, AlexItem *items);
+
+static inline uint64
+alex_block_key(const AlexBlock *blk, uint32 i)
+{
+	return blk->kbase + linear_delta(blk->kslope, i + blk->idx0) +
+		   bitpack_get(blk->kbits, i, blk->kwidth);
+}
+
+/* raw entries */
+extern void alex_raw_get(const char *raw, bool inner, AlexItem *item);
+extern void alex_raw_put(char *raw, bool inner, const AlexItem *item);
+extern void alex_gap_item(const char *page, uint32 order_idx, AlexItem *item);
+extern void alex_tail_item(const char *page, uint32 i, AlexItem *item);
+
+/*
+ * Positions.  The *run* is the base followed by the tail: one sorted sequence
+ * of nbase + ntail entries.  The gap is the other sorted sequence.
+ */
+typedef struct AlexPagePos
+{
+	uint32 run; /* entries of the run before the position */
+	uint32 gap; /* entries of the gap run before the position */
+} AlexPagePos;
+
+/* how many entries are < (key, tag), or <= with or_equal; false = damage */
+extern bool alex_page_search(const char *page, uint64 key, uint64 tag, bool or_equal,
+							 AlexPagePos *pos);
+
+/* entry at rank r of the run; false = damage */
+extern bool alex_run_item(const char *page, uint32 r, AlexItem *item);
+
+/* block that holds base rank r (< nbase) */
+extern uint32 alex_page_block_of(const char *page, uint32 r);
+
+/*
+ * alex_inner_child --- the entry to follow for a target: the last separator
+ * <= (key, tag), or < with strict; the first one if there is none.
+ * False = damage.
+ */
+extern bool alex_inner_child(const char *page, uint64 key, uint64 tag, bool strict, AlexItem *item);
+
+/*
+ * alex_page_decode --- all entries of the page merged in order.
+ *
+ * items and origin (the block each comes from, ALEX_ORIGIN_GAP / _TAIL) must
+ * have room for ALEX_ITEMS_MAX; origin may be NULL.  Returns the number, or -1
+ * on damage.  *drops*, if not NULL, is a bitmap over base ranks, then gap
+ * slots, then tail entries, alex_page_entries() bits: those come out with
+ * ALEX_ITEM_REMOVED set.
+ */
+#define ALEX_ORIGIN_GAP 0xFFFE
+#define ALEX_ORIGIN_TAIL 0xFFFF
+extern int alex_page_decode(const char *page, const uint8 *drops, AlexItem *items, uint16 *origin);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * alex_split.h
+ *		Making room in a page, splitting it, linking the new half.
+ */
+#ifndef ALEX_SPLIT_H
+#define ALEX_SPLIT_H
+
+#include "storage/buf.h"
+#include "utils/relcache.h"
+
+#include "alex/alex_page.h"
+
+/*
+ * alex_add_entry --- put an entry on a page of the right range, with whatever
+ * reorganisation that takes.
+ *
+ * buf: exclusively locked, not INCOMPLETE_SPLIT, the entry lies within its
+ * fences.  child: InvalidBuffer, or the exclusively locked left half whose
+ * INCOMPLETE_SPLIT the entry's record clears.  Both are released.
+ * leaf_entries and fillfactor are the index's reloptions.
+ */
+extern void alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child);
+
+/*
+ * alex_finish_split --- insert the missing downlink of buf's right sibling.
+ *
+ * buf: exclusively locked, INCOMPLETE_SPLIT; released.  Takes locks on higher
+ * levels only.
+ */
+extern void alex_finish_split(Relation rel, Buffer buf);
+
+#endif

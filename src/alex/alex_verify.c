@@ -1,0 +1,381 @@
+/*
+ * alex_verify.c
+ *		omendb.alex_check(): does an alex index keep every invariant?
+ *
+ * Level by level from the root: each page alone (alex_page_check), the chain
+ * (I2), the parents' separators against the pages they lead to (I3), the root
+ * (I9); then that no page of the file is in use without being reachable.  With
+ * heapallindexed every row of the table that should be in the index is looked
+ * up in a Bloom filter of the index's entries, as in contrib/amcheck.
+ *
+ * On a primary nothing changes meanwhile (ShareLock on table and index).  On a
+ * standby only AccessShareLock can be had: a mismatch between pages while WAL is
+ * being replayed proves nothing and is reported as such.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "catalog/index.h"
+#include "fmgr.h"
+#include "lib/bloomfilter.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "alex/alex_buf.h"
+#include "alex/alex_inspect.h"
+#include "alex/alex_options.h"
+#include "base/check.h"
+#include "base/pg_compat.h"
+
+PG_FUNCTION_INFO_V1(omendb_alex_check);
+
+typedef struct CheckState
+{
+	Relation index;
+	Relation heap;
+	bool standby;
+	XLogRecPtr replayed; /* standby: position when the check began */
+	BufferAccessStrategy strategy;
+	BlockNumber nblocks;
+	uint8 *visited; /* bitmap over blocks */
+	int64 entries;
+	bloom_filter *filter;
+	AlexKeyInfo info;
+	char *page; /* private copy */
+
+	/* downlinks of the level above, in order */
+	AlexItem *links;
+	int64 nlinks;
+	/* of the level being walked */
+	AlexItem *next_links;
+	int64 nnext;
+	int64 next_room;
+} CheckState;
+
+/* report; cross = the fault lies between pages */
+static void
+fail(CheckState *c, BlockNumber block, const char *detail, bool cross)
+{
+	/* the record being replayed counts: its pages change before its end is reported */
+	if (cross && c->standby && GetCurrentReplayRecPtr(NULL) != c->replayed)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("index \"%s\" changed while it was checked",
+							   RelationGetRelationName(c->index)),
+						errdetail("Pages did not agree at block %u: %s.", block, detail),
+						errhint("Call pg_wal_replay_pause() and repeat the check.")));
+	om_index_corrupted(c->index, block, detail);
+}
+
+/* copy a page, having checked what one page can show */
+static void
+load(CheckState *c, BlockNumber block, uint32 level)
+{
+	Buffer buf;
+	const char *problem;
+
+	CHECK_FOR_INTERRUPTS();
+	if (block == ALEX_METAPAGE || block >= c->nblocks)
+		fail(c, block, "link points outside the index", true);
+	buf = ReadBufferExtended(c->index, MAIN_FORKNUM, block, RBM_NORMAL, c->strategy);
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	memcpy(c->page, BufferGetPage(buf), BLCKSZ);
+	UnlockReleaseBuffer(buf);
+
+	if (PageIsNew((Page) c->page))
+		fail(c, block, "link points to a zero page", true);
+	problem = alex_page_check(c->page);
+	if (problem != NULL)
+		fail(c, block, problem, false);
+	if (alex_opaque(c->page)->kind == ALEX_KIND_META)
+		fail(c, block, "link points to a metapage", true);
+	if (alex_opaque(c->page)->level != level)
+		fail(c, block, "page is not of its parent's level minus one", true);
+	if (alex_opaque(c->page)->flags & (ALEX_DELETED | ALEX_HALF_DEAD))
+		fail(c, block, "deleted page is still linked", true);
+	if (alex_opaque(c->page)->natts != c->info.natts)
+		fail(c, block, "page has another number of key columns than the index", false);
+	if (bitmap_test(c->visited, block))
+		fail(c, block, "page is linked twice", true);
+	bitmap_set(c->visited, block);
+}
+
+static void
+remember_link(CheckState *c, const AlexItem *item)
+{
+	if (c->nnext == c->next_room)
+	{
+		c->next_room = c->next_room * 2 + 1024;
+		if (c->next_links == NULL)
+			c->next_links = (AlexItem *) palloc(c->next_room * sizeof(AlexItem));
+		else
+			c->next_links =
+				(AlexItem *) repalloc_huge(c->next_links, c->next_room * sizeof(AlexItem));
+	}
+	c->next_links[c->nnext++] = *item;
+}
+
+/* the entries of the copied page, in order */
+static void
+walk_entries(CheckState *c, BlockNumber block)
+{
+	const AlexPageOpaque *o = alex_opaque(c->page);
+	AlexItem *items = (AlexItem *) palloc(ALEX_ITEMS_MAX * sizeof(AlexItem));
+	int n = alex_page_decode(c->page, NULL, items, NULL);
+
+	if (n < 0)
+		fail(c, block, "page cannot be decoded", false);
+	for (int i = 0; i < n; i++)
+	{
+		/* between runs: equal is an error, removed or not */
+		if (i > 0 && !alex_less(items[i - 1].key, items[i - 1].tag, items[i].key, items[i].tag))
+			fail(c, block, "entries of the page are out of order", false);
+		if (o->kind == ALEX_KIND_INNER)
+		{
+			remember_link(c, &items[i]);
+			continue;
+		}
+		if (!alex_tag_tid_valid(items[i].tag))
+			fail(c, block, "entry's TID is not valid", false);
+		if (ALEX_TAG_NULLS(items[i].tag) > 1)
+			fail(c, block, "entry's null flags are not valid", false);
+		if (items[i].flags & ALEX_ITEM_REMOVED)
+			continue;
+		c->entries++;
+		if (c->filter)
+		{
+			uint64 fingerprint[2] = { items[i].key, items[i].tag };
+
+			bloom_add_element(c->filter, (unsigned char *) fingerprint, sizeof(fingerprint));
+		}
+	}
+	pfree(items);
+}
+
+/* one level from its leftmost page on */
+static void
+check_level(CheckState *c, BlockNumber leftmost, uint32 level, bool root_level)
+{
+	BlockNumber block = leftmost;
+	BlockNumber left = InvalidBlockNumber;
+	AlexRawEntry bound = { 0, 0 };
+	bool no_downlink = false; /* the page's left neighbour is an incomplete split */
+	int64 link = 0;
+
+	c->nnext = 0;
+	while (block != InvalidBlockNumber)
+	{
+		const AlexPageOpaque *o;
+		AlexRawEntry low;
+
+		load(c, block, level);
+		o = alex_opaque(c->page);
+		low = alex_page_low(c->page);
+		if (o->left != left)
+			fail(c, block, "left link does not point back", true);
+		if ((left == InvalidBlockNumber) != ((o->flags & ALEX_LOW_INF) != 0))
+			fail(c, block, "low fence is infinite elsewhere than on the leftmost page", true);
+		if (left != InvalidBlockNumber && (low.key != bound.key || low.tag != bound.tag))
+			fail(c, block, "low fence differs from the left sibling's high fence", true);
+		if ((o->flags & ALEX_ROOT) && !(root_level && left == InvalidBlockNumber))
+			fail(c, block, "page is marked as root", true);
+		if (!root_level && !no_downlink)
+		{
+			if (link >= c->nlinks)
+				fail(c, block, "page has no downlink", true);
+			if (c->links[link].child != block || c->links[link].key != low.key ||
+				c->links[link].tag != low.tag)
+				fail(c, block, "parent's separator differs from the page", true);
+			link++;
+		}
+		walk_entries(c, block);
+		no_downlink = (o->flags & ALEX_INCOMPLETE_SPLIT) != 0;
+		if (no_downlink && o->right == InvalidBlockNumber)
+			fail(c, block, "incomplete split without a right half", true);
+		/* at the root's level, only what an unfinished root split left may lie right */
+		if (root_level && o->right != InvalidBlockNumber && !no_downlink)
+			fail(c, block, "root level has more than one page", true);
+		bound = alex_page_high(c->page);
+		left = block;
+		block = o->right;
+	}
+	if (!root_level && link != c->nlinks)
+		fail(c, left, "parent has a downlink too many", true);
+}
+
+static void
+check_tree(CheckState *c)
+{
+	Buffer meta = alex_getmeta(c->index, BUFFER_LOCK_SHARE);
+	BlockNumber leftmost = alex_meta(meta)->root;
+	uint32 level = alex_meta(meta)->level;
+	uint32 root_level = level;
+	AlexMeta copy = *alex_meta(meta);
+	const char *problem = alex_page_check(alex_page(meta));
+
+	UnlockReleaseBuffer(meta);
+	if (problem != NULL)
+		fail(c, ALEX_METAPAGE, problem, false);
+	alex_key_check_meta(c->index, &c->info, &copy);
+	bitmap_set(c->visited, ALEX_METAPAGE);
+	for (;; level--)
+	{
+		check_level(c, leftmost, level, level == root_level);
+		if (level == root_level)
+		{
+			/* the copy is the level's last page: look at the root itself again */
+			Buffer root = alex_getbuf(c->index, leftmost, BUFFER_LOCK_SHARE, level);
+			bool marked = (alex_opaque(alex_page(root))->flags & ALEX_ROOT) != 0;
+
+			UnlockReleaseBuffer(root);
+			if (!marked)
+				fail(c, leftmost, "the metapage's root page is not marked as root", true);
+		}
+		if (level == 0)
+			break;
+		if (c->links)
+			pfree(c->links);
+		c->links = c->next_links;
+		c->nlinks = c->nnext;
+		c->next_links = NULL;
+		c->next_room = 0;
+		/* an inner page is never empty (I10, checked with the page) */
+		if (c->links == NULL)
+			fail(c, leftmost, "inner level has no downlink", true);
+		leftmost = c->links[0].child;
+	}
+}
+
+/* pages that no link leads to must be free: all zeroes */
+static void
+check_unreachable(CheckState *c)
+{
+	for (BlockNumber block = 0; block < c->nblocks; block++)
+	{
+		Buffer buf;
+		bool is_new;
+
+		CHECK_FOR_INTERRUPTS();
+		if (bitmap_test(c->visited, block))
+			continue;
+		buf = ReadBufferExtended(c->index, MAIN_FORKNUM, block, RBM_NORMAL, c->strategy);
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		is_new = PageIsNew(BufferGetPage(buf));
+		UnlockReleaseBuffer(buf);
+		if (!is_new)
+			fail(c, block, "page is in use but no link leads to it", true);
+	}
+}
+
+/* ---- heapallindexed ---- */
+
+static void
+present_callback(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive,
+				 void *arg)
+{
+	CheckState *c = (CheckState *) arg;
+	uint64 fingerprint[2];
+
+	alex_key_encode(&c->info, values, isnull, tid, &fingerprint[0], &fingerprint[1]);
+	if (bloom_lacks_element(c->filter, (unsigned char *) fingerprint, sizeof(fingerprint)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("heap tuple (%u,%u) from table \"%s\" lacks matching entry in index \"%s\"",
+						ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid),
+						RelationGetRelationName(c->heap), RelationGetRelationName(c->index)),
+				 errhint("Please REINDEX it.")));
+}
+
+static void
+check_heap(CheckState *c, Snapshot snapshot)
+{
+	IndexInfo *info = BuildIndexInfo(c->index);
+	TableScanDesc scan = table_beginscan_strat(c->heap, snapshot, 0, NULL, true, true);
+
+	/* read only, no uniqueness checks; concurrent: judge by the scan's snapshot */
+	info->ii_Concurrent = true;
+	info->ii_Unique = false;
+	info->ii_ExclusionOps = NULL;
+	info->ii_ExclusionProcs = NULL;
+	info->ii_ExclusionStrats = NULL;
+	table_index_build_scan(c->heap, c->index, info, true, false, present_callback, c, scan);
+}
+
+/* everything, as the table's owner since index expressions run */
+static void
+check_index(CheckState *c, bool heapallindexed)
+{
+	Snapshot snapshot = InvalidSnapshot;
+
+	c->standby = RecoveryInProgress();
+	c->replayed = c->standby ? GetXLogReplayRecPtr(NULL) : InvalidXLogRecPtr;
+	c->strategy = GetAccessStrategy(BAS_BULKREAD);
+	c->page = (char *) palloc(BLCKSZ + 16);
+	alex_key_info(c->index, &c->info);
+	if (heapallindexed)
+	{
+		int64 expected = (int64) RelationGetNumberOfBlocks(c->index) * alex_leaf_entries(c->index);
+
+		expected = Max(expected, (int64) c->index->rd_rel->reltuples);
+		c->filter = bloom_create(expected, maintenance_work_mem, 0);
+
+		/*
+		 * Rows are judged by a snapshot, as amcheck does: an index built
+		 * CONCURRENTLY has no entries for rows that were dead to its own.
+		 */
+		snapshot = RegisterSnapshot(GetTransactionSnapshot());
+		if (IsolationUsesXactSnapshot() && c->index->rd_index->indcheckxmin &&
+			!TransactionIdPrecedes(HeapTupleHeaderGetXmin(c->index->rd_indextuple->t_data),
+								   snapshot->xmin))
+			ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+							errmsg("index \"%s\" cannot be verified using transaction snapshot",
+								   RelationGetRelationName(c->index))));
+	}
+	c->nblocks = RelationGetNumberOfBlocks(c->index);
+	c->visited = (uint8 *) palloc0(c->nblocks / 8 + 1);
+	check_tree(c);
+	check_unreachable(c);
+	if (heapallindexed)
+		check_heap(c, snapshot);
+	if (snapshot != InvalidSnapshot)
+		UnregisterSnapshot(snapshot);
+	ereport(DEBUG1, (errmsg_internal("checked index \"%s\": " INT64_FORMAT " entries, %u pages",
+									 RelationGetRelationName(c->index), c->entries, c->nblocks)));
+}
+
+/*
+ * omendb.alex_check(index regclass, heapallindexed boolean) returns void; an
+ * error with SQLSTATE XX002 says what is wrong.
+ */
+Datum
+omendb_alex_check(PG_FUNCTION_ARGS)
+{
+	CheckState c = { 0 };
+	LOCKMODE lockmode = RecoveryInProgress() ? AccessShareLock : ShareLock;
+	Oid save_userid;
+	int save_sec_context;
+	int save_nestlevel;
+
+	c.index = alex_inspect_open(PG_GETARG_OID(0), lockmode, &c.heap);
+	GetUserIdAndSecContext(&save_userid, &save_sec_context);
+	SetUserIdAndSecContext(c.heap->rd_rel->relowner,
+						   save_sec_context | SECURITY_RESTRICTED_OPERATION);
+	save_nestlevel = NewGUCNestLevel();
+	om_restrict_search_path();
+
+	check_index(&c, PG_GETARG_BOOL(1));
+
+	AtEOXact_GUC(false, save_nestlevel);
+	SetUserIdAndSecContext(save_userid, save_sec_context);
+	index_close(c.index, lockmode);
+	table_close(c.heap, lockmode);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,339 @@
+/*
+ * pg_compat.h
+ *		Differences between PostgreSQL 15, 16, 17 and 18.
+ *
+ * The only file that may test PG_VERSION_NUM.
+ */
+#ifndef PG_COMPAT_H
+#define PG_COMPAT_H
+
+#include "storage/buffile.h"
+#include "access/amapi.h"
+#include "access/stratnum.h"
+#include "storage/buf_internals.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "omendb supports PostgreSQL 15 to 18"
+#endif
+
+/*
+ * om_extend_locked --- add one page to a fork; the buffer comes back pinned and
+ * exclusively locked, its page all zeroes.
+ *
+ * The content lock is taken before anybody else can see the page, so that it
+ * cannot be mistaken for a free one.
+ */
+static inline Buffer
+om_extend_locked(Relation rel, ForkNumber fork)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExtendBufferedRel(BMR_REL(rel), fork, NULL, EB_LOCK_FIRST);
+#else
+	bool lock = !RELATION_IS_LOCAL(rel);
+
+	for (;;)
+	{
+		Buffer buffer;
+
+		if (lock)
+			LockRelationForExtension(rel, ExclusiveLock);
+		buffer = ReadBufferExtended(rel, fork, P_NEW, RBM_NORMAL, NULL);
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		if (lock)
+			UnlockRelationForExtension(rel, ExclusiveLock);
+
+		/* a stale free space map may have sent somebody here before we had the lock */
+		if (PageIsNew(BufferGetPage(buffer)))
+			return buffer;
+		UnlockReleaseBuffer(buffer);
+	}
+#endif
+}
+
+/*
+ * om_extend_run --- the same for the main fork and a caller who holds the relation
+ * extension lock, so that no other page comes between the pages of a run.
+ */
+static inline Buffer
+om_extend_run(Relation rel)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExtendBufferedRel(BMR_REL(rel), MAIN_FORKNUM, NULL,
+							 EB_SKIP_EXTENSION_LOCK | EB_LOCK_FIRST);
+#else
+	/* locked before it can be seen: heap's inserters take any new last block */
+	return ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+#endif
+}
+
+/* identity of a relation's file, and the table AM callback that makes a new one */
+#if PG_VERSION_NUM >= 160000
+#define relation_set_new_file relation_set_new_filelocator
+#define OM_PAGE_BUFFER PGIOAlignedBlock
+#define OM_UPDATE_INDEXES TU_UpdateIndexes
+typedef RelFileLocator OmRelFile;
+#define OM_RELATION_FILE(rel) ((rel)->rd_locator)
+#define OM_NEW_FILE_SUBID(rel) ((rel)->rd_newRelfilelocatorSubid)
+#else
+#define relation_set_new_file relation_set_new_filenode
+#define OM_PAGE_BUFFER PGAlignedBlock
+#define OM_UPDATE_INDEXES bool
+typedef RelFileNode OmRelFile;
+#define OM_RELATION_FILE(rel) ((rel)->rd_node)
+#define OM_NEW_FILE_SUBID(rel) ((rel)->rd_newRelfilenodeSubid)
+#endif
+
+/*
+ * om_am_set_comparison --- tell 18 that strategies mean what btree's mean and that
+ * equality and order are consistent within a family.
+ */
+#if PG_VERSION_NUM >= 180000
+static inline CompareType
+om_am_translate_strategy(StrategyNumber strategy, Oid opfamily)
+{
+	switch (strategy)
+	{
+		case BTLessStrategyNumber:
+			return COMPARE_LT;
+		case BTLessEqualStrategyNumber:
+			return COMPARE_LE;
+		case BTEqualStrategyNumber:
+			return COMPARE_EQ;
+		case BTGreaterEqualStrategyNumber:
+			return COMPARE_GE;
+		case BTGreaterStrategyNumber:
+			return COMPARE_GT;
+		default:
+			return COMPARE_INVALID;
+	}
+}
+
+static inline StrategyNumber
+om_am_translate_cmptype(CompareType cmptype, Oid opfamily)
+{
+	switch (cmptype)
+	{
+		case COMPARE_LT:
+			return BTLessStrategyNumber;
+		case COMPARE_LE:
+			return BTLessEqualStrategyNumber;
+		case COMPARE_EQ:
+			return BTEqualStrategyNumber;
+		case COMPARE_GE:
+			return BTGreaterEqualStrategyNumber;
+		case COMPARE_GT:
+			return BTGreaterStrategyNumber;
+		default:
+			return InvalidStrategy;
+	}
+}
+
+static inline void
+om_am_set_comparison(IndexAmRoutine *am)
+{
+	am->amconsistentequality = true;
+	am->amconsistentordering = true;
+	am->amtranslatestrategy = om_am_translate_strategy;
+	am->amtranslatecmptype = om_am_translate_cmptype;
+}
+#else
+#define om_am_set_comparison(am) ((void) 0)
+#endif
+
+/*
+ * om_buffer_locked_by_me --- do we hold the buffer's content lock already?  A
+ * damaged link can lead to a page we hold; waiting for it would never end.
+ */
+static inline bool
+om_buffer_locked_by_me(Buffer buffer)
+{
+	return !BufferIsLocal(buffer) &&
+		   LWLockHeldByMe(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1)));
+}
+
+/* tuple table slots: is_current_xact_tuple since 17, room before minimal tuples since 18 */
+#define OM_SLOT_HAS_CURRENT_XACT (PG_VERSION_NUM >= 170000)
+#if PG_VERSION_NUM >= 180000
+#define OM_COPY_MINIMAL_ARGS(slot) TupleTableSlot *slot, Size extra
+#define OM_COPY_MINIMAL_CALL(function, slot) (function)(slot, extra)
+#define OM_FORM_MINIMAL(desc, values, nulls) heap_form_minimal_tuple(desc, values, nulls, extra)
+#else
+#define OM_COPY_MINIMAL_ARGS(slot) TupleTableSlot *slot
+#define OM_COPY_MINIMAL_CALL(function, slot) (function)(slot)
+#define OM_FORM_MINIMAL(desc, values, nulls) heap_form_minimal_tuple(desc, values, nulls)
+#endif
+
+/* old_snapshot_threshold went away in 17 */
+#if PG_VERSION_NUM >= 170000
+#define om_test_old_snapshot(snapshot, rel, page) ((void) 0)
+#else
+#define om_test_old_snapshot(snapshot, rel, page) TestForOldSnapshot(snapshot, rel, page)
+#endif
+
+/* ANALYZE hands over blocks by a read stream since 17 */
+#if PG_VERSION_NUM >= 170000
+#include "storage/read_stream.h"
+#define OM_ANALYZE_BY_STREAM 1
+#define OM_ANALYZE_NEXT_BLOCK_ARGS TableScanDesc scan, ReadStream *stream
+#else
+#define OM_ANALYZE_BY_STREAM 0
+#define OM_ANALYZE_NEXT_BLOCK_ARGS \
+	TableScanDesc scan, BlockNumber blockno, BufferAccessStrategy bstrategy
+#endif
+
+/* 18 leaves walking the bitmap to the table access method */
+#define OM_BITMAP_BY_BLOCK (PG_VERSION_NUM < 180000)
+
+/*
+ * om_log_conflict --- make standbys cancel queries whose snapshots do not see xid
+ * as ended, before they replay what follows.  Core's record of a recycled btree page
+ * does just that and changes no page; it works in both WAL modes.
+ */
+#include "access/nbtxlog.h"
+#include "access/transam.h"
+#include "access/xlog.h"
+#include "access/xloginsert.h"
+#include "utils/rel.h"
+static inline void
+om_log_conflict(Relation rel, TransactionId xid)
+{
+	xl_btree_reuse_page record = { 0 };
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32 epoch = EpochFromFullTransactionId(next);
+
+	if (!RelationNeedsWAL(rel) || !XLogStandbyInfoActive())
+		return;
+	if (xid > XidFromFullTransactionId(next))
+		epoch--;
+	record.block = 0;
+#if PG_VERSION_NUM >= 160000
+	record.locator = rel->rd_locator;
+	record.snapshotConflictHorizon = FullTransactionIdFromEpochAndXid(epoch, xid);
+#else
+	record.node = rel->rd_node;
+	record.latestRemovedFullXid = FullTransactionIdFromEpochAndXid(epoch, xid);
+#endif
+	XLogBeginInsert();
+	XLogRegisterData((char *) &record, SizeOfBtreeReusePage);
+	XLogInsert(RM_BTREE_ID, XLOG_BTREE_REUSE_PAGE);
+}
+
+/* pg_class.relallfrozen came with 18 */
+#if PG_VERSION_NUM >= 180000
+#define OM_RELALLFROZEN(form) ((BlockNumber) (form)->relallfrozen)
+#else
+#define OM_RELALLFROZEN(form) ((BlockNumber) 0)
+#endif
+
+/* index_beginscan got an argument in 18 */
+#if PG_VERSION_NUM >= 180000
+#define om_index_beginscan(rel, index, snapshot) index_beginscan(rel, index, snapshot, NULL, 0, 0)
+#else
+#define om_index_beginscan(rel, index, snapshot) index_beginscan(rel, index, snapshot, 0, 0)
+#endif
+
+/* tuplesort_getdatum got an argument in 16 */
+#if PG_VERSION_NUM >= 160000
+#define om_tuplesort_getdatum(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, false, value, isnull, NULL)
+#else
+#define om_tuplesort_getdatum(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, value, isnull, NULL)
+#endif
+
+/* vac_update_relstats counts all-frozen pages since 18 */
+#include "access/multixact.h"
+#include "commands/vacuum.h"
+static inline void
+om_update_relstats(Relation rel, BlockNumber pages, double tuples, BlockNumber all_visible,
+				   BlockNumber all_frozen, bool has_index)
+{
+	vac_update_relstats(rel, pages, tuples, all_visible,
+#if PG_VERSION_NUM >= 180000
+						all_frozen,
+#endif
+						has_index, InvalidTransactionId, InvalidMultiXactId, NULL, NULL, false);
+}
+
+/* statistics of dead tuples */
+#include "pgstat.h"
+#if PG_VERSION_NUM >= 160000
+#define OM_PGSTAT_DEAD_TUPLES(entry) ((entry)->dead_tuples)
+#else
+#define OM_PGSTAT_DEAD_TUPLES(entry) ((entry)->n_dead_tuples)
+#endif
+
+/*
+ * om_pgstat_set_live_tuples --- correct n_live_tup behind heap's VACUUM, which has
+ * counted what it knows of.
+ */
+#include "miscadmin.h"
+#include "utils/pgstat_internal.h"
+#if PG_VERSION_NUM >= 160000
+#define OM_PGSTAT_LIVE_TUPLES live_tuples
+#else
+#define OM_PGSTAT_LIVE_TUPLES n_live_tuples
+#endif
+static inline void
+om_pgstat_set_live_tuples(Relation rel, double tuples)
+{
+	PgStat_EntryRef *entry;
+
+	if (!pgstat_track_counts)
+		return;
+	entry = pgstat_get_entry_ref_locked(PGSTAT_KIND_RELATION,
+										rel->rd_rel->relisshared ? InvalidOid : MyDatabaseId,
+										RelationGetRelid(rel), false);
+	if (entry == NULL)
+		return;
+	((PgStatShared_Relation *) entry->shared_stats)->stats.OM_PGSTAT_LIVE_TUPLES =
+		(PgStat_Counter) tuples;
+	pgstat_unlock_entry(entry);
+}
+
+/* 17 has one function for a safe search_path in maintenance commands */
+#if PG_VERSION_NUM >= 170000
+#include "utils/guc.h"
+#define om_restrict_search_path() RestrictSearchPath()
+#else
+#define om_restrict_search_path() ((void) 0)
+#endif
+
+/* scan statistics: 18 counts index searches for EXPLAIN */
+#if PG_VERSION_NUM >= 180000
+#define OM_COUNT_SEARCH(scan) \
+	do \
+	{ \
+		if ((scan)->instrument) \
+			(scan)->instrument->nsearches++; \
+	} while (0)
+#else
+#define OM_COUNT_SEARCH(scan) ((void) 0)
+#endif
+
+/* vacuum_delay_point got an argument in 18 */
+#if PG_VERSION_NUM >= 180000
+#define om_vacuum_delay_point() vacuum_delay_point(false)
+#else
+#define om_vacuum_delay_point() vacuum_delay_point()
+#endif
+
+/* 16: reads all of it or raises an error */
+#if PG_VERSION_NUM >= 160000
+#define om_buffile_read_exact(file, ptr, size) BufFileReadExact(file, ptr, size)
+#else
+static inline void
+om_buffile_read_exact(BufFile *file, void *ptr, size_t size)
+{
+	size_t nread = BufFileRead(file, ptr, size);
+
+	if (nread != size)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not read from temporary file: read only %zu of %zu bytes",
+							   nread, size)));
+}
+#endif
+
+#endif

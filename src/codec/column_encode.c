@@ -1,0 +1,710 @@
+/*
+ * column_encode.c
+ *		Encode one column of a row group (column_format.h).  Pure code.
+ *
+ * Three steps: look at the values once (facts of each vector, the column's
+ * range and divisor), plan every vector without (long values compressed if that pays) and
+ * with a dictionary and keep the smaller plan, write the chunk.  All choices follow from the
+ * values alone, so the same values always give the same bytes.
+ */
+#ifndef OMENDB_UNIT
+#include "postgres.h"
+#endif
+
+#include "codec/bitpack.h"
+#include "codec/column_dict.h"
+#include "codec/column_pglz.h"
+#include "codec/lanes.h"
+
+/*
+ * When to compress what would be PLAIN: values so long on average (one of them costs the
+ * decompression of all), and a result of at most so much.
+ */
+#define COMPRESS_LENGTH_MIN 256
+#define COMPRESS_PERCENT_MAX 75
+/* before a vector of many bytes is compressed in vain, so many from its middle are tried */
+#define PROBE_BYTES 65536
+#define PROBE_WORTH (4 * PROBE_BYTES)
+#define PROBE_PERCENT_MAX 90
+
+/* what the values of one vector have in common */
+typedef struct VectorFacts
+{
+	uint32 first;	 /* row of the first one */
+	uint32 shortest; /* BYTES: lengths, a NULL has 0 */
+	uint32 longest;
+	bool same;		  /* all of them are equal */
+	uint64 total;	  /* BYTES: of the lengths */
+	uint64 bytes;	  /* of the payload as planned */
+	uint32 raw_bytes; /* PGLZ: of PLAIN, behind the validity bitmap */
+	uint32 stream_bytes;
+	uint8 *stream;
+} VectorFacts;
+
+typedef struct Encoder
+{
+	const ColInput *in;
+	ColDesc *desc;
+	uint32 vectors;
+	VectorFacts facts[COL_VECTORS_MAX];
+	ColVector headers[COL_VECTORS_MAX];
+} Encoder;
+
+/* ---- division without rest ---- */
+
+/*
+ * An odd number has an inverse modulo 2^64, so to divide a multiple is to
+ * multiply.  What is no multiple comes out above the greatest quotient there is
+ * (Warren, Hacker's Delight, 10-17), so the same product tells multiples apart.
+ */
+typedef struct Divisor
+{
+	uint64 inverse; /* of the divisor without its factors of 2 */
+	uint64 greatest;
+	uint32 shift;
+} Divisor;
+
+static Divisor
+make_divisor(uint64 n)
+{
+	Divisor d;
+	uint64 odd;
+
+	Assert(n > 0);
+	d.shift = (uint32) __builtin_ctzll(n);
+	odd = n >> d.shift;
+	d.inverse = odd; /* right in its last 3 bits; every round doubles them */
+	for (int round = 0; round < 5; round++)
+		d.inverse *= 2 - odd * d.inverse;
+	d.greatest = PG_UINT64_MAX / n;
+	return d;
+}
+
+static inline uint64
+quotient(const Divisor *d, uint64 n)
+{
+	uint64 q = n * d->inverse;
+
+	return (q >> d->shift) | (q << ((64 - d->shift) & 63));
+}
+
+static uint64
+gcd(uint64 a, uint64 b)
+{
+	while (b != 0)
+	{
+		uint64 rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* the greatest divisor of all differences between codes */
+static uint64
+find_divisor(const Encoder *enc)
+{
+	const ColInput *in = enc->in;
+	uint64 found = 0;
+	Divisor d = { 0 };
+
+	for (uint32 row = 0; row < in->rows; row++)
+	{
+		uint64 difference;
+
+		if (column_input_null(in, row))
+			continue;
+		difference = in->codes[row] - enc->desc->min;
+		if (difference == 0 || (found != 0 && quotient(&d, difference) <= d.greatest))
+			continue;
+		found = gcd(difference, found);
+		if (found == 1)
+			break;
+		d = make_divisor(found);
+	}
+	return found == 0 ? 1 : found;
+}
+
+/* ---- looking at the values ---- */
+
+static void
+look_at_codes(Encoder *enc, uint32 v)
+{
+	const ColInput *in = enc->in;
+	ColVector *header = &enc->headers[v];
+	uint32 start = v * COL_VECTOR_ROWS;
+	uint32 end = start + column_input_rows(in, v);
+	uint64 min = PG_UINT64_MAX;
+	uint64 max = 0;
+
+	for (uint32 row = start; row < end; row++)
+		if (!column_input_null(in, row))
+		{
+			min = Min(min, in->codes[row]);
+			max = Max(max, in->codes[row]);
+		}
+	header->min = min;
+	header->max = max;
+	enc->facts[v].same = min == max;
+}
+
+static void
+look_at_spans(Encoder *enc, uint32 v)
+{
+	const ColInput *in = enc->in;
+	ColVector *header = &enc->headers[v];
+	VectorFacts *facts = &enc->facts[v];
+	uint32 start = v * COL_VECTOR_ROWS;
+	uint32 end = start + column_input_rows(in, v);
+	ColSpan first = column_input_span(in, facts->first);
+
+	header->min = PG_UINT64_MAX;
+	header->max = 0;
+	facts->shortest = header->null_count > 0 ? 0 : first.bytes;
+	facts->longest = first.bytes;
+	facts->same = true;
+	for (uint32 row = start; row < end; row++)
+	{
+		ColSpan span;
+		uint64 prefix;
+
+		if (column_input_null(in, row))
+			continue;
+		span = column_input_span(in, row);
+		prefix = column_span_prefix(span);
+		header->min = Min(header->min, prefix);
+		header->max = Max(header->max, prefix);
+		facts->shortest = Min(facts->shortest, span.bytes);
+		facts->longest = Max(facts->longest, span.bytes);
+		facts->total += span.bytes;
+		facts->same = facts->same && column_span_equal(first, span);
+	}
+}
+
+/* facts of a vector; counts its NULLs */
+static void
+look_at_vector(Encoder *enc, uint32 v)
+{
+	const ColInput *in = enc->in;
+	uint32 rows = column_input_rows(in, v);
+	uint32 start = v * COL_VECTOR_ROWS;
+	uint32 nulls = 0;
+
+	if (in->nulls != NULL)
+		for (uint32 i = 0; i < rows; i++)
+			nulls += in->nulls[start + i] != 0;
+	enc->headers[v].null_count = (uint16) nulls;
+	enc->desc->null_count += nulls;
+	if (nulls == rows)
+		return;
+	enc->facts[v].first = start;
+	while (column_input_null(in, enc->facts[v].first))
+		enc->facts[v].first++;
+	if (in->store == COL_STORE_CODE)
+		look_at_codes(enc, v);
+	else
+		look_at_spans(enc, v);
+}
+
+/* no value below the one before; there are no NULLs */
+static bool
+is_sorted(const ColInput *in)
+{
+	for (uint32 row = 1; row < in->rows; row++)
+		if (in->store == COL_STORE_CODE ? in->codes[row - 1] > in->codes[row]
+										: column_span_compare(column_input_span(in, row - 1),
+															  column_input_span(in, row)) > 0)
+			return false;
+	return true;
+}
+
+/* floats: neither NaN nor infinity nor -0; the codes are in the order of their ColOrder */
+static bool
+is_finite(const Encoder *enc)
+{
+	const ColInput *in = enc->in;
+	bool wide = in->order == COL_ORDER_FLOAT8;
+	/* codes of -0 and of what follows -inf and precedes +inf */
+	uint64 minus_zero = wide ? UINT64CONST(0x7FFFFFFFFFFFFFFF) : 0x7FFFFFFF;
+	uint64 least = wide ? UINT64CONST(0x0010000000000000) : 0x00800000;
+	uint64 greatest = wide ? UINT64CONST(0xFFEFFFFFFFFFFFFF) : 0xFF7FFFFF;
+
+	if (in->order != COL_ORDER_FLOAT4 && in->order != COL_ORDER_FLOAT8)
+		return false;
+	if (enc->desc->min < least || enc->desc->max > greatest)
+		return false;
+	for (uint32 row = 0; row < in->rows; row++)
+		if (in->codes[row] == minus_zero && !column_input_null(in, row))
+			return false;
+	return true;
+}
+
+/* ---- plans ---- */
+
+static inline bool
+is_empty(const Encoder *enc, uint32 v)
+{
+	return enc->headers[v].null_count == column_input_rows(enc->in, v);
+}
+
+static inline uint64
+validity_bytes(const Encoder *enc, uint32 v)
+{
+	return column_has_validity(&enc->headers[v], column_input_rows(enc->in, v)) ? COL_VALIDITY_BYTES
+																				: 0;
+}
+
+/* Plan a vector without dictionary.  Only CONST beats LANES and PLAIN, and it always does. */
+static void
+plan_vector(Encoder *enc, uint32 v)
+{
+	const ColInput *in = enc->in;
+	ColVector *header = &enc->headers[v];
+	VectorFacts *facts = &enc->facts[v];
+
+	if (is_empty(enc, v))
+	{
+		header->encoding = COL_ENC_NULLS;
+		return;
+	}
+	facts->bytes = validity_bytes(enc, v);
+	if (facts->same)
+	{
+		header->encoding = COL_ENC_CONST;
+		if (in->store == COL_STORE_FIXED)
+			facts->bytes += in->typlen;
+		else if (in->store == COL_STORE_BYTES)
+			facts->bytes += facts->longest;
+		return;
+	}
+	switch (in->store)
+	{
+		case COL_STORE_CODE:
+			header->encoding = COL_ENC_LANES;
+			header->width = (uint8) bitpack_width((header->max - header->min) / enc->desc->divisor);
+			facts->bytes += LANES_BYTES(header->width);
+			break;
+		case COL_STORE_FIXED:
+			header->encoding = COL_ENC_PLAIN;
+			facts->bytes += (uint64) column_input_rows(in, v) * in->typlen;
+			break;
+		default:
+			header->encoding = COL_ENC_PLAIN;
+			header->width = (uint8) bitpack_width(facts->longest - facts->shortest);
+			facts->bytes += 2 * sizeof(uint32) + LANES_BYTES(header->width) + facts->total;
+			break;
+	}
+}
+
+/* what the payloads take as planned */
+static uint64
+planned_bytes(const Encoder *enc)
+{
+	uint64 total = 0;
+
+	for (uint32 v = 0; v < enc->vectors; v++)
+		total += COL_ALIGN(enc->facts[v].bytes);
+	return total;
+}
+
+/* ---- dictionary ---- */
+
+static inline uint32
+dict_width(const ColDict *dict, uint32 v)
+{
+	return bitpack_width((uint64) dict->high[v] - dict->low[v]);
+}
+
+/* payloads and dictionary if all vectors take to it */
+static uint64
+dict_planned_bytes(const Encoder *enc, const ColDict *dict)
+{
+	uint64 total = COL_ALIGN(dict->bytes);
+
+	for (uint32 v = 0; v < enc->vectors; v++)
+		if (!is_empty(enc, v))
+			total += validity_bytes(enc, v) + LANES_BYTES(dict_width(dict, v));
+	return total;
+}
+
+/* a dictionary, if one makes the column small enough */
+static ColDict *
+dict_try(const Encoder *enc)
+{
+	const ColInput *in = enc->in;
+	uint64 plain = planned_bytes(enc);
+	uint64 limit = in->store == COL_STORE_CODE ? plain / 5 * 4 : plain / 10 * 9;
+	ColDict *dict = column_dict_build(in, in->rows - enc->desc->null_count, limit);
+
+	if (dict != NULL && dict_planned_bytes(enc, dict) > limit)
+	{
+		column_dict_free(dict);
+		dict = NULL;
+	}
+	return dict;
+}
+
+/* plan all vectors with the dictionary */
+static void
+dict_adopt(Encoder *enc, const ColDict *dict)
+{
+	ColDesc *desc = enc->desc;
+
+	for (uint32 v = 0; v < enc->vectors; v++)
+	{
+		ColVector *header = &enc->headers[v];
+
+		if (is_empty(enc, v))
+			continue;
+		header->encoding = COL_ENC_DICT;
+		header->width = (uint8) dict_width(dict, v);
+		header->min = dict->low[v];
+		header->max = dict->high[v];
+		enc->facts[v].bytes = validity_bytes(enc, v) + LANES_BYTES(header->width);
+	}
+	desc->flags |= COL_FLAG_DICT;
+	desc->divisor = 1;
+	desc->min = 0;
+	desc->max = dict->count - 1;
+	desc->dict_offset = enc->vectors * (uint32) sizeof(ColVector);
+	desc->dict_bytes = (uint32) dict->bytes;
+	desc->dict_count = dict->count;
+}
+
+/* ---- writing ---- */
+
+static void
+write_dict(const Encoder *enc, const ColDict *dict, uint8 *dst)
+{
+	uint64 *codes = (uint64 *) dst;
+	uint32 *offsets = (uint32 *) dst;
+	uint8 *data = dst;
+
+	if (enc->in->store == COL_STORE_BYTES)
+	{
+		data += (dict->count + (Size) 1) * sizeof(*offsets);
+		offsets[0] = 0;
+	}
+	for (uint32 i = 0; i < dict->count; i++)
+	{
+		const ColDictEntry *entry = &dict->entries[i];
+
+		if (enc->in->store == COL_STORE_CODE)
+		{
+			codes[i] = entry->key;
+			continue;
+		}
+		memcpy(data, entry->data, entry->bytes);
+		data += entry->bytes;
+		if (enc->in->store == COL_STORE_BYTES)
+			offsets[i + 1] = offsets[i] + entry->bytes;
+	}
+}
+
+/* LANES_BYTES(width) of 1,024 fields; dst is zero and aligned */
+static void
+write_fields(const uint64 *fields, uint32 width, uint8 *dst)
+{
+	uint16 fields16[LANES_VECTOR_ROWS];
+	uint32 fields32[LANES_VECTOR_ROWS];
+
+	if (width == 0)
+		return;
+	if (lanes_output_bits(width) == 64)
+	{
+		lanes_pack64(fields, width, (uint64 *) dst);
+		return;
+	}
+	for (uint32 i = 0; i < LANES_VECTOR_ROWS; i++)
+	{
+		fields16[i] = (uint16) fields[i];
+		fields32[i] = (uint32) fields[i];
+	}
+	if (lanes_output_bits(width) == 16)
+		lanes_pack16(fields16, width, (uint16 *) dst);
+	else
+		lanes_pack32(fields32, width, (uint32 *) dst);
+}
+
+/* the fields of a vector that has any: multiples of the divisor, positions or lengths; NULLs 0 */
+static void
+make_fields(const Encoder *enc, const ColDict *dict, uint32 v, uint64 *fields)
+{
+	const ColInput *in = enc->in;
+	const ColVector *header = &enc->headers[v];
+	uint32 start = v * COL_VECTOR_ROWS;
+	uint32 rows = column_input_rows(in, v);
+	Divisor divisor = make_divisor(enc->desc->divisor);
+
+	memset(fields, 0, LANES_VECTOR_ROWS * sizeof(*fields));
+	for (uint32 i = 0; i < rows; i++)
+	{
+		if (column_input_null(in, start + i))
+			continue;
+		if (header->encoding == COL_ENC_DICT)
+			fields[i] = dict->positions[start + i] - header->min;
+		else if (header->encoding == COL_ENC_LANES)
+			fields[i] = quotient(&divisor, in->codes[start + i] - header->min);
+		else
+			fields[i] = column_input_span(in, start + i).bytes - enc->facts[v].shortest;
+	}
+}
+
+static void
+write_lanes(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst)
+{
+	uint64 fields[LANES_VECTOR_ROWS];
+
+	make_fields(enc, dict, v, fields);
+	write_fields(fields, enc->headers[v].width, dst);
+}
+
+/* the values of a PLAIN vector, side by side */
+static void
+write_spans(const Encoder *enc, uint32 v, uint8 *dst)
+{
+	const ColInput *in = enc->in;
+	uint32 start = v * COL_VECTOR_ROWS;
+	uint32 end = start + column_input_rows(in, v);
+
+	for (uint32 row = start; row < end; row++)
+		if (!column_input_null(in, row))
+		{
+			ColSpan span = column_input_span(in, row);
+
+			memcpy(dst, span.data, span.bytes);
+			dst += span.bytes;
+		}
+		else if (in->store == COL_STORE_FIXED)
+			dst += in->typlen; /* a NULL has a slot, of zeroes */
+}
+
+/* all of a PLAIN payload of BYTES behind the validity bitmap; dst is zero and aligned */
+static void
+write_plain_bytes(const Encoder *enc, uint32 v, uint8 *dst)
+{
+	const VectorFacts *facts = &enc->facts[v];
+	uint32 total = (uint32) facts->total;
+
+	memcpy(dst, &facts->shortest, sizeof(uint32));
+	memcpy(dst + sizeof(uint32), &total, sizeof(uint32));
+	dst += 2 * sizeof(uint32);
+	write_lanes(enc, NULL, v, dst);
+	write_spans(enc, v, dst + LANES_BYTES(enc->headers[v].width));
+}
+
+static void
+write_payload(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst)
+{
+	const ColInput *in = enc->in;
+	const ColVector *header = &enc->headers[v];
+	const VectorFacts *facts = &enc->facts[v];
+
+	if (validity_bytes(enc, v) > 0)
+	{
+		for (uint32 i = 0; i < column_input_rows(in, v); i++)
+			if (!column_input_null(in, v * COL_VECTOR_ROWS + i))
+				bitmap_set(dst, i);
+		dst += COL_VALIDITY_BYTES;
+	}
+	if (header->encoding == COL_ENC_CONST && in->store != COL_STORE_CODE)
+	{
+		ColSpan span = column_input_span(in, facts->first);
+
+		memcpy(dst, span.data, span.bytes);
+	}
+	else if (header->encoding == COL_ENC_LANES || header->encoding == COL_ENC_DICT)
+		write_lanes(enc, dict, v, dst);
+	else if (header->encoding == COL_ENC_PLAIN && in->store == COL_STORE_BYTES)
+		write_plain_bytes(enc, v, dst);
+	else if (header->encoding == COL_ENC_PLAIN)
+		write_spans(enc, v, dst);
+	else if (header->encoding == COL_ENC_PGLZ)
+	{
+		memcpy(dst, &facts->raw_bytes, sizeof(uint32));
+		memcpy(dst + sizeof(uint32), &facts->stream_bytes, sizeof(uint32));
+		memcpy(dst + 2 * sizeof(uint32), facts->stream, facts->stream_bytes);
+	}
+}
+
+static uint8 *
+write_chunk(Encoder *enc, const ColDict *dict)
+{
+	ColDesc *desc = enc->desc;
+	uint64 headers_bytes = enc->vectors * sizeof(ColVector);
+	uint64 end = headers_bytes + COL_ALIGN((uint64) desc->dict_bytes);
+	uint8 *chunk;
+
+	desc->chunk_bytes = end + planned_bytes(enc);
+	/* palloc refuses far less than 2^32 bytes, so no 32-bit number below can overflow */
+	chunk = palloc0(desc->chunk_bytes);
+	Assert(desc->chunk_bytes <= UINT32_MAX);
+	if (dict != NULL)
+	{
+		write_dict(enc, dict, chunk + desc->dict_offset);
+		desc->dict_crc = column_crc(chunk + desc->dict_offset, desc->dict_bytes);
+	}
+	for (uint32 v = 0; v < enc->vectors; v++)
+	{
+		ColVector *header = &enc->headers[v];
+
+		header->offset = (uint32) end;
+		header->bytes = (uint32) enc->facts[v].bytes;
+		write_payload(enc, dict, v, chunk + end);
+		header->crc = column_crc(chunk + end, header->bytes);
+		end += COL_ALIGN((uint64) header->bytes);
+	}
+	Assert(end == desc->chunk_bytes);
+	memcpy(chunk, enc->headers, headers_bytes);
+	desc->vectors_crc = column_crc(chunk, headers_bytes);
+	desc->chunk_crc = column_crc(chunk, desc->chunk_bytes);
+	return chunk;
+}
+
+/* ---- compression ---- */
+
+/* the stream of a vector's plain bytes; NULL if it does not pay */
+static uint8 *
+compress(const uint8 *plain, uint32 bytes, uint32 *stream_bytes)
+{
+	uint8 *stream = palloc(COLUMN_COMPRESS_ROOM(bytes));
+	uint32 used = 0;
+
+	if (bytes < PROBE_WORTH || column_compress(plain + (bytes - PROBE_BYTES) / 2, PROBE_BYTES,
+											   PROBE_PERCENT_MAX, stream) > 0)
+		used = column_compress(plain, bytes, COMPRESS_PERCENT_MAX, stream);
+	if (used == 0)
+	{
+		pfree(stream);
+		return NULL;
+	}
+	*stream_bytes = used;
+	return repalloc(stream, used);
+}
+
+/* Plan a PLAIN vector of long values as PGLZ if that pays. */
+static void
+try_compression(Encoder *enc, uint32 v)
+{
+	const ColInput *in = enc->in;
+	ColVector *header = &enc->headers[v];
+	VectorFacts *facts = &enc->facts[v];
+	uint32 values = column_input_rows(in, v) - header->null_count;
+	uint64 bytes = facts->bytes - validity_bytes(enc, v);
+	uint64 compressed;
+	uint8 *plain;
+
+	if (in->store != COL_STORE_BYTES || header->encoding != COL_ENC_PLAIN ||
+		facts->total < values * (uint64) COMPRESS_LENGTH_MIN || bytes > COL_PGLZ_RAW_MAX)
+		return;
+	plain = palloc0(bytes);
+	write_plain_bytes(enc, v, plain);
+	facts->stream = compress(plain, (uint32) bytes, &facts->stream_bytes);
+	pfree(plain);
+	compressed = 2 * sizeof(uint32) + (uint64) facts->stream_bytes;
+	if (facts->stream == NULL || compressed * 100 > bytes * COMPRESS_PERCENT_MAX)
+		return;
+	facts->raw_bytes = (uint32) bytes;
+	facts->bytes += compressed - bytes;
+	header->encoding = COL_ENC_PGLZ;
+}
+
+/* ---- the column ---- */
+
+/* Everything the encoder answers for, as it is in a column without values. */
+static void
+clear_desc(const ColInput *in, ColDesc *desc)
+{
+	desc->store = COL_STORE_NONE;
+	desc->order = (uint8) in->order;
+	desc->flags &= COL_FLAG_NUMERIC | COL_FLAG_TYPMOD_SCALE;
+	desc->vectors = 0;
+	desc->null_count = 0;
+	desc->divisor = 1;
+	desc->chunk_bytes = 0;
+	desc->min = 0;
+	desc->max = 0;
+	desc->dict_offset = 0;
+	desc->dict_bytes = 0;
+	desc->dict_count = 0;
+	desc->dict_crc = 0;
+	desc->vectors_crc = 0;
+	desc->chunk_crc = 0;
+	memset(desc->reserved, 0, sizeof(desc->reserved));
+}
+
+/* the range of the column, its flags and its divisor */
+static void
+summarize(Encoder *enc)
+{
+	const ColInput *in = enc->in;
+	ColDesc *desc = enc->desc;
+
+	desc->store = (uint8) in->store;
+	desc->vectors = (uint16) enc->vectors;
+	desc->min = PG_UINT64_MAX;
+	for (uint32 v = 0; v < enc->vectors; v++)
+		if (!is_empty(enc, v))
+		{
+			desc->min = Min(desc->min, enc->headers[v].min);
+			desc->max = Max(desc->max, enc->headers[v].max);
+		}
+	if (desc->null_count == 0)
+	{
+		desc->flags |= COL_FLAG_NO_NULLS;
+		if (is_sorted(in))
+			desc->flags |= COL_FLAG_SORTED;
+	}
+	if (in->store == COL_STORE_CODE && is_finite(enc))
+		desc->flags |= COL_FLAG_FINITE;
+	/* differences of bit patterns and of floats mean nothing */
+	if (in->store == COL_STORE_CODE &&
+		(in->order == COL_ORDER_SIGNED || in->order == COL_ORDER_UNSIGNED))
+		desc->divisor = find_divisor(enc);
+}
+
+uint8 *
+column_encode(const ColInput *in, ColDesc *desc)
+{
+	Encoder *enc;
+	ColDict *dict;
+	uint8 *chunk;
+
+	Assert(in->rows >= 1 && in->rows <= COL_ROWS_MAX);
+	Assert(in->store != COL_STORE_FIXED || in->typlen > 0);
+	clear_desc(in, desc);
+	if (in->store == COL_STORE_NONE)
+	{
+		desc->null_count = in->rows;
+		return NULL;
+	}
+	enc = palloc0(sizeof(*enc));
+	enc->in = in;
+	enc->desc = desc;
+	enc->vectors = (in->rows + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS;
+	for (uint32 v = 0; v < enc->vectors; v++)
+		look_at_vector(enc, v);
+	if (desc->null_count == in->rows)
+	{
+		pfree(enc);
+		return NULL;
+	}
+	summarize(enc);
+	for (uint32 v = 0; v < enc->vectors; v++)
+	{
+		plan_vector(enc, v);
+		try_compression(enc, v);
+	}
+	dict = dict_try(enc);
+	if (dict != NULL)
+		dict_adopt(enc, dict);
+	chunk = write_chunk(enc, dict);
+	if (dict != NULL)
+		column_dict_free(dict);
+	for (uint32 v = 0; v < enc->vectors; v++)
+		if (enc->facts[v].stream != NULL)
+			pfree(enc->facts[v].stream);
+	pfree(enc);
+	return chunk;
+}

@@ -1,0 +1,189 @@
+/*
+ * hybrid_batch.c
+ *		Read the cold rows of a table vector by vector.
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "hybrid/hybrid_batch.h"
+#include "hybrid/hybrid_visible.h"
+
+#define NO_VECTOR UINT32_MAX
+
+HyBatchReader *
+hy_batch_open(Relation rel, const HyDirectory *dir, Snapshot snapshot,
+			  BufferAccessStrategy strategy)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "omendb cold scan", ALLOCSET_DEFAULT_SIZES);
+	HyBatchReader *reader = MemoryContextAllocZero(context, sizeof(HyBatchReader));
+
+	reader->rel = rel;
+	reader->desc = RelationGetDescr(rel);
+	reader->context = context;
+	reader->strategy = strategy;
+	reader->vector = NO_VECTOR;
+	if (dir->group_count > 0)
+		reader->groups = MemoryContextAllocHuge(context, (Size) dir->group_count * sizeof(HyEntry));
+	for (uint32 i = 0; i < dir->group_count; i++)
+		if (hy_entry_visible(rel, &dir->entries[i].entry, snapshot))
+			reader->groups[reader->group_count++] = dir->entries[i].entry;
+	return reader;
+}
+
+static void
+leave_group(HyBatchReader *reader)
+{
+	if (reader->group == NULL)
+		return;
+	hy_source_release(&reader->source);
+	rg_close(reader->group);
+	if (reader->source.scratch != NULL)
+		pfree(reader->source.scratch);
+	reader->group = NULL;
+	reader->vector = NO_VECTOR;
+}
+
+void
+hy_batch_close(HyBatchReader *reader)
+{
+	leave_group(reader);
+	MemoryContextDelete(reader->context);
+}
+
+void
+hy_batch_rewind(HyBatchReader *reader)
+{
+	leave_group(reader);
+}
+
+/* a condition as bounds of the open group's column */
+typedef struct HyBounds
+{
+	bool usable;
+	bool has_low;
+	bool has_high;
+	RgBound low;
+	RgBound high;
+} HyBounds;
+
+static void
+prepare_bounds(HyBatchReader *reader)
+{
+	if (reader->condition_count == 0)
+		return;
+	if (reader->bounds == NULL)
+		reader->bounds =
+			MemoryContextAlloc(reader->context, (Size) reader->condition_count * sizeof(HyBounds));
+	for (int i = 0; i < reader->condition_count; i++)
+	{
+		const HyCondition *condition = &reader->conditions[i];
+		HyBounds *bounds = &reader->bounds[i];
+		const ColDesc *column;
+
+		bounds->usable = false;
+		if (condition->column >= rg_header(reader->group)->natts)
+			continue;
+		column = rg_column(reader->group, condition->column);
+		if (column->order == COL_ORDER_BYTES && !condition->ranges_of_bytes &&
+			condition->strategy != BTEqualStrategyNumber)
+			continue;
+		bounds->has_low = condition->strategy >= BTEqualStrategyNumber;
+		bounds->has_high = condition->strategy <= BTEqualStrategyNumber;
+		bounds->usable =
+			(!bounds->has_low ||
+			 rg_datum_bound(column, condition->type, condition->value, false, &bounds->low)) &&
+			(!bounds->has_high ||
+			 rg_datum_bound(column, condition->type, condition->value, true, &bounds->high));
+	}
+}
+
+/* can a row of the vector (or of the group, with -1) satisfy all conditions? */
+static bool
+may_match(HyBatchReader *reader, int vector)
+{
+	for (int i = 0; i < reader->condition_count; i++)
+	{
+		const HyBounds *bounds = &reader->bounds[i];
+
+		if (bounds->usable && !rg_may_match(reader->group, reader->conditions[i].column, vector,
+											bounds->has_low ? &bounds->low : NULL,
+											bounds->has_high ? &bounds->high : NULL))
+			return false;
+	}
+	return true;
+}
+
+void
+hy_batch_seek_group(HyBatchReader *reader, uint32 group_idx)
+{
+	const HyEntry *entry = &reader->groups[group_idx];
+	const RgHeader *header;
+
+	Assert(group_idx < reader->group_count);
+	CHECK_FOR_INTERRUPTS();
+	leave_group(reader);
+	reader->group_idx = group_idx;
+	hy_source_init(&reader->source, reader->rel, entry, reader->strategy, reader->context);
+	reader->group = rg_open(&reader->source.base, entry->group_id, reader->desc, reader->context);
+	header = rg_header(reader->group);
+	if (header->rows != entry->rows || header->stream_bytes != entry->stream_bytes)
+		hy_corrupted(reader->rel, entry->start, "row group and its directory entry disagree");
+	reader->vector = NO_VECTOR;
+	prepare_bounds(reader);
+}
+
+bool
+hy_batch_next_vector(HyBatchReader *reader, bool forward)
+{
+	uint32 vectors = rg_header(reader->group)->vectors;
+
+	/* the group as a whole first */
+	if (reader->vector == NO_VECTOR && reader->condition_count > 0 && !may_match(reader, -1))
+	{
+		reader->vectors_skipped += vectors;
+		return false;
+	}
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (reader->vector == NO_VECTOR)
+			reader->vector = forward ? 0 : vectors - 1;
+		else if (forward ? reader->vector + 1 == vectors : reader->vector == 0)
+			return false;
+		else
+			reader->vector += forward ? 1 : UINT32_MAX;
+		if (reader->condition_count == 0 || may_match(reader, (int) reader->vector))
+			break;
+		reader->vectors_skipped++;
+	}
+	reader->vectors_read++;
+	reader->vector_rows = rg_vector_rows(reader->group, reader->vector);
+	reader->first_row =
+		reader->groups[reader->group_idx].first_row + (uint64) reader->vector * COL_VECTOR_ROWS;
+	return true;
+}
+
+int64
+hy_batch_find_group(const HyBatchReader *reader, uint64 row)
+{
+	uint32 low = 0;
+	uint32 high = reader->group_count;
+
+	while (low < high)
+	{
+		uint32 middle = low + (high - low) / 2;
+
+		if (reader->groups[middle].first_row <= row)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0 || row - reader->groups[low - 1].first_row >= reader->groups[low - 1].rows)
+		return -1;
+	return (int64) low - 1;
+}

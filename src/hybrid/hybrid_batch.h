@@ -1,0 +1,81 @@
+/*
+ * hybrid_batch.h
+ *		Read the cold rows of a table vector by vector: projection, zone maps, snapshot.
+ *
+ * The reader holds the list of groups that its snapshot sees and stands on one vector of one
+ * group.  Columns are decoded when they are asked for (rg_vector on
+ * reader->group), so projection is the caller's asking.  The row-at-a-time scan
+ * and, later, the vectorized executor sit on top.
+ */
+#ifndef HYBRID_BATCH_H
+#define HYBRID_BATCH_H
+
+#include "utils/snapshot.h"
+
+#include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_source.h"
+
+/*
+ * A condition `column <op> value` that every row of interest satisfies; it only
+ * serves to skip.  strategy as btree's: 1 < 2 <= 3 = 4 >= 5 >.
+ */
+typedef struct HyCondition
+{
+	int column; /* from 0 */
+	int strategy;
+	Oid type; /* of value */
+	Datum value;
+	/* ranges of bytes are meaningful under C only (rule V8), equality under deterministic collations */
+	bool ranges_of_bytes;
+} HyCondition;
+
+typedef struct HyBatchReader
+{
+	Relation rel;
+	/* of the rows to read: in an ALTER TABLE that changes types not rel's any more */
+	TupleDesc desc;
+	MemoryContext context; /* everything below; deleted at close */
+	BufferAccessStrategy strategy;
+	uint32 group_count;
+	HyEntry *groups; /* visible ones, ascending first_row */
+	int condition_count;
+	const HyCondition *conditions;
+	struct HyBounds *bounds; /* the conditions in terms of the open group's columns */
+
+	/* the group being read, and the vector in it */
+	RgGroup *group; /* NULL: none */
+	uint32 group_idx;
+	uint32 vector;
+	uint32 vector_rows;
+	uint64 first_row; /* row number of the vector's first row */
+	HySource source;
+
+	/* what happened, for EXPLAIN and tests */
+	uint64 vectors_read;
+	uint64 vectors_skipped;
+} HyBatchReader;
+
+/*
+ * Open a reader: takes the groups of `dir` that the snapshot sees.  Lives in a
+ * child of the current context.
+ */
+extern HyBatchReader *hy_batch_open(Relation rel, const HyDirectory *dir, Snapshot snapshot,
+									BufferAccessStrategy strategy);
+extern void hy_batch_close(HyBatchReader *reader);
+
+/* back to before the first vector; keeps the list of groups */
+extern void hy_batch_rewind(HyBatchReader *reader);
+
+/* open group i of the list and stand before its first (or, backward, behind its last) vector */
+extern void hy_batch_seek_group(HyBatchReader *reader, uint32 group_idx);
+
+/*
+ * Step to the next vector (previous if !forward) of the present group that the conditions do
+ * not exclude.  false: no more in this group.
+ */
+extern bool hy_batch_next_vector(HyBatchReader *reader, bool forward);
+
+/* group of the list that holds the row: its index, or -1 */
+extern int64 hy_batch_find_group(const HyBatchReader *reader, uint64 row);
+
+#endif

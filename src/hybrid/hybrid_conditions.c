@@ -1,0 +1,399 @@
+/*
+ * hybrid_conditions.c
+ *		Tell scans what their plan's filter lets them skip, and which columns it reads.
+ *
+ * PostgreSQL hands a scan neither.  But before a plan runs we see it.  For
+ * each SeqScan over an omendb table, every conjunct of its filter of the form
+ * `column <op> constant` is noted in the scan's slot, where the scan finds it.  The
+ * filter itself stays; a vector is skipped only if its zone map says that the
+ * conjunct is false or NULL for all its rows, so no answer can change.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "base/pg_compat.h"
+#include "hybrid/hybrid_am.h"
+#include "hybrid/hybrid_batch.h"
+#include "hybrid/hybrid_conditions.h"
+#include "hybrid/hybrid_slot.h"
+
+static ExecutorStart_hook_type previous_executor_start = NULL;
+
+/* a constant, or a parameter of the whole query; false if it is neither, or NULL */
+static bool
+known_value(Node *node, EState *estate, Oid *type, Datum *value)
+{
+	if (IsA(node, RelabelType))
+		return known_value((Node *) ((RelabelType *) node)->arg, estate, type, value);
+	if (IsA(node, Const))
+	{
+		Const *c = (Const *) node;
+
+		*type = c->consttype;
+		*value = c->constvalue;
+		return !c->constisnull;
+	}
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
+	{
+		Param *param = (Param *) node;
+		ParamListInfo params = estate->es_param_list_info;
+		ParamExternData data;
+		ParamExternData *found;
+
+		if (params == NULL || param->paramid < 1 || param->paramid > params->numParams)
+			return false;
+		found = params->paramFetch != NULL ? params->paramFetch(params, param->paramid, true, &data)
+										   : &params->params[param->paramid - 1];
+		if (found->isnull || found->ptype != param->paramtype)
+			return false;
+		*type = param->paramtype;
+		*value = found->value;
+		return true;
+	}
+	return false;
+}
+
+/* types whose values of different types compare as their numbers do */
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+/* order of btree's default family of the type, as column_format.h has it */
+static bool
+has_our_order(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case BOOLOID:
+		case CHAROID:
+		case DATEOID:
+		case TIMEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case CASHOID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+		case UUIDOID:
+		case BYTEAOID:
+		case TEXTOID:
+		case VARCHAROID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* btree strategy of an operator in a family that the type's default class belongs to; 0 = none */
+static int
+strategy_of(Oid opno, Oid type)
+{
+	TypeCacheEntry *entry =
+		lookup_type_cache(type == VARCHAROID ? TEXTOID : type, TYPECACHE_BTREE_OPFAMILY);
+
+	return OidIsValid(entry->btree_opf) ? get_op_opfamily_strategy(opno, entry->btree_opf) : 0;
+}
+
+/* text attribute `attnum` of a catalog row is C's name for byte order */
+static bool
+names_c(int cache, HeapTuple tuple, AttrNumber attnum)
+{
+	bool isnull;
+	Datum value = SysCacheGetAttr(cache, tuple, attnum, &isnull);
+	char *name;
+
+	if (isnull)
+		return false;
+	name = TextDatumGetCString(value);
+	return strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0;
+}
+
+/*
+ * Does the collation order by bytes?  From the catalogs: lc_collate_is_c is gone
+ * in 18, and pg_locale.h needs the headers of ICU.
+ */
+static bool
+collation_is_bytes(Oid collation)
+{
+	HeapTuple tuple;
+	bool result;
+
+	if (collation == DEFAULT_COLLATION_OID)
+	{
+		tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+		if (!HeapTupleIsValid(tuple))
+			return false;
+		result = ((Form_pg_database) GETSTRUCT(tuple))->datlocprovider == COLLPROVIDER_LIBC &&
+				 names_c(DATABASEOID, tuple, Anum_pg_database_datcollate);
+	}
+	else
+	{
+		tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+		if (!HeapTupleIsValid(tuple))
+			return false;
+		result = ((Form_pg_collation) GETSTRUCT(tuple))->collprovider == COLLPROVIDER_LIBC &&
+				 names_c(COLLOID, tuple, Anum_pg_collation_collcollate);
+	}
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* one conjunct; true if *condition was filled */
+static bool
+condition_of(Expr *expr, Index scanrelid, TupleDesc desc, EState *estate, HyCondition *condition)
+{
+	OpExpr *op = (OpExpr *) expr;
+	Node *left;
+	Node *right;
+	Var *var;
+	Oid type;
+	Oid column_type;
+	bool swapped = false;
+
+	if (!IsA(expr, OpExpr) || list_length(op->args) != 2)
+		return false;
+	left = linitial(op->args);
+	right = lsecond(op->args);
+	if (IsA(left, RelabelType))
+		left = (Node *) ((RelabelType *) left)->arg;
+	if (IsA(right, RelabelType))
+		right = (Node *) ((RelabelType *) right)->arg;
+	if (!IsA(left, Var))
+	{
+		Node *node = left;
+
+		left = right;
+		right = node;
+		swapped = true;
+	}
+	if (!IsA(left, Var))
+		return false;
+	var = (Var *) left;
+	if ((Index) var->varno != scanrelid || var->varattno <= 0 || var->varlevelsup != 0 ||
+		!known_value(right, estate, &type, &condition->value))
+		return false;
+	column_type = getBaseType(TupleDescAttr(desc, var->varattno - 1)->atttypid);
+	if (!has_our_order(column_type) ||
+		(column_type != type && !(is_integer(column_type) && is_integer(type)) &&
+		 !(column_type == VARCHAROID && type == TEXTOID)))
+		return false;
+	condition->strategy = strategy_of(op->opno, column_type);
+	if (condition->strategy == 0)
+		return false;
+	if (swapped)
+		condition->strategy = BTMaxStrategyNumber + 1 - condition->strategy;
+	condition->ranges_of_bytes = column_type == UUIDOID || column_type == BYTEAOID;
+	if (OidIsValid(op->inputcollid))
+	{
+		if (!get_collation_isdeterministic(op->inputcollid))
+			return false;
+		condition->ranges_of_bytes = collation_is_bytes(op->inputcollid);
+	}
+	/* once, not for every vector */
+	if (get_typlen(type) == -1)
+		condition->value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(condition->value));
+	condition->column = var->varattno - 1;
+	condition->type = type;
+	return true;
+}
+
+static void
+note_conditions(SeqScanState *node, EState *estate)
+{
+	Relation rel = node->ss.ss_currentRelation;
+	SeqScan *plan = (SeqScan *) node->ss.ps.plan;
+	List *quals = plan->scan.plan.qual;
+	HySlot *slot;
+	HyCondition *conditions;
+	MemoryContext old;
+	int count = 0;
+	ListCell *cell;
+
+	if (quals == NIL || rel == NULL || !hy_is_hybrid(rel))
+		return;
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	conditions = palloc(sizeof(HyCondition) * (Size) list_length(quals));
+	foreach (cell, quals)
+		if (condition_of(lfirst(cell), plan->scan.scanrelid, RelationGetDescr(rel), estate,
+						 &conditions[count]))
+			count++;
+	MemoryContextSwitchTo(old);
+	slot = hy_slot(node->ss.ss_ScanTupleSlot);
+	slot->conditions = conditions;
+	slot->condition_count = count;
+}
+
+/* ---- which columns a plan reads (rule S1) ---- */
+
+typedef struct NeededColumns
+{
+	int varno;
+	int natts;
+	bool *needed;
+	bool all; /* a whole-row reference */
+} NeededColumns;
+
+static bool
+mark_columns(Node *node, NeededColumns *columns)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var *var = (Var *) node;
+
+		if (var->varno != columns->varno || var->varlevelsup != 0)
+			return false;
+		if (var->varattno == 0 || var->varattno > columns->natts)
+			columns->all = true;
+		else if (var->varattno > 0)
+			columns->needed[var->varattno - 1] = true;
+		return false;
+	}
+	return expression_tree_walker(node, mark_columns, columns);
+}
+
+/* the scan node, if it reads an omendb table and its slot can be told */
+static ScanState *
+hybrid_scan_state(PlanState *node)
+{
+	ScanState *scan = (ScanState *) node;
+
+	if (node == NULL || !(IsA(node, SeqScanState) || IsA(node, IndexScanState)) ||
+		scan->ss_currentRelation == NULL || !hy_is_hybrid(scan->ss_currentRelation))
+		return NULL;
+	return scan;
+}
+
+/* columns that the scan node itself reads; false if that is not known */
+static bool
+mark_scan(ScanState *scan, NeededColumns *columns)
+{
+	Plan *plan = scan->ps.plan;
+
+	columns->varno = (int) ((Scan *) plan)->scanrelid;
+	(void) mark_columns((Node *) plan->qual, columns);
+	if (IsA(plan, IndexScan))
+	{
+		(void) mark_columns((Node *) ((IndexScan *) plan)->indexqualorig, columns);
+		(void) mark_columns((Node *) ((IndexScan *) plan)->indexorderbyorig, columns);
+	}
+	/* without a projection the slot itself goes up, and the parent decides */
+	if (scan->ps.ps_ProjInfo != NULL)
+		(void) mark_columns((Node *) plan->targetlist, columns);
+	return !columns->all;
+}
+
+/*
+ * Columns of a child's slot that `parent` reads, for parents that read it by
+ * expressions alone and never copy it.
+ */
+static bool
+mark_parent(PlanState *parent, bool outer, NeededColumns *columns)
+{
+	Plan *plan = parent->plan;
+
+	columns->varno = outer ? OUTER_VAR : INNER_VAR;
+	if (IsA(parent, AggState) && ((Agg *) plan)->chain == NIL)
+	{
+		Agg *agg = (Agg *) plan;
+
+		for (int i = 0; i < agg->numCols; i++)
+			if (agg->grpColIdx[i] > 0 && agg->grpColIdx[i] <= columns->natts)
+				columns->needed[agg->grpColIdx[i] - 1] = true;
+	}
+	else if (IsA(parent, NestLoopState))
+	{
+		ListCell *cell;
+
+		(void) mark_columns((Node *) ((NestLoop *) plan)->join.joinqual, columns);
+		foreach (cell, ((NestLoop *) plan)->nestParams)
+			(void) mark_columns((Node *) ((NestLoopParam *) lfirst(cell))->paramval, columns);
+	}
+	else
+		return false;
+	(void) mark_columns((Node *) plan->targetlist, columns);
+	(void) mark_columns((Node *) plan->qual, columns);
+	return !columns->all;
+}
+
+/* tell a scan's slot what is read of it; parent is NULL if the scan projects by itself */
+static void
+note_needed(ScanState *scan, PlanState *parent, bool outer, EState *estate)
+{
+	int natts = RelationGetDescr(scan->ss_currentRelation)->natts;
+	NeededColumns columns = { .natts = natts };
+
+	columns.needed = MemoryContextAllocZero(estate->es_query_cxt, (Size) Max(natts, 1));
+	if (mark_scan(scan, &columns) && (parent == NULL || mark_parent(parent, outer, &columns)))
+		hy_slot(scan->ss_ScanTupleSlot)->needed = columns.needed;
+}
+
+static void
+note_children(PlanState *node, EState *estate)
+{
+	ScanState *outer = hybrid_scan_state(outerPlanState(node));
+	ScanState *inner = hybrid_scan_state(innerPlanState(node));
+
+	if (outer != NULL && outer->ps.ps_ProjInfo == NULL)
+		note_needed(outer, node, true, estate);
+	if (inner != NULL && inner->ps.ps_ProjInfo == NULL)
+		note_needed(inner, node, false, estate);
+}
+
+static bool
+walk_plan(PlanState *node, void *context)
+{
+	EState *estate = context;
+	ScanState *scan;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, SeqScanState))
+		note_conditions((SeqScanState *) node, estate);
+	scan = hybrid_scan_state(node);
+	if (scan != NULL && scan->ps.ps_ProjInfo != NULL)
+		note_needed(scan, NULL, false, estate);
+	if (IsA(node, AggState) || IsA(node, NestLoopState))
+		note_children(node, estate);
+	return planstate_tree_walker(node, walk_plan, context);
+}
+
+static void
+conditions_executor_start(QueryDesc *query, int eflags)
+{
+	if (previous_executor_start)
+		previous_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+	if (query->planstate != NULL && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+		(void) walk_plan(query->planstate, query->estate);
+}
+
+void
+hybrid_conditions_init(void)
+{
+	previous_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = conditions_executor_start;
+}

@@ -1,0 +1,383 @@
+/*
+ * hybrid_fetch.c
+ *		Fetch single rows by TID.
+ *
+ * Hot TIDs are heap's.  A cold one is a row number: the directory says which
+ * group holds it, and its values are read one by one as they are asked for.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_fetch.h"
+#include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_slot.h"
+#include "hybrid/hybrid_source.h"
+#include "hybrid/hybrid_tid.h"
+#include "hybrid/hybrid_visible.h"
+
+/* groups that a fetch keeps open: random probes of a table go back and forth between groups */
+#define OPEN_GROUPS_MAX 32
+
+typedef struct HyOpenGroup
+{
+	RgGroup *group;		   /* NULL: unused */
+	MemoryContext context; /* everything of it, a child of the fetch's parent */
+	HyEntry entry;
+	HySource source;
+	TupleDesc desc;	 /* of the slots, see HyBatchReader */
+	Snapshot seen;	 /* MVCC snapshot that saw it, or NULL */
+	uint64 last_use; /* the least recently used makes room */
+} HyOpenGroup;
+
+/* reads single rows */
+typedef struct HyColdFetch
+{
+	HyColdSource cold; /* first: the slot knows us by it */
+	Relation rel;
+	MemoryContext parent; /* where the fetch began */
+	MemoryContext values; /* by-reference values of the present row */
+	HyOpenGroup open[OPEN_GROUPS_MAX];
+	HyOpenGroup *at; /* of the present row */
+	uint32 row;		 /* in its group */
+	uint64 use_count;
+} HyColdFetch;
+
+typedef struct HyIndexFetch
+{
+	IndexFetchTableData base;
+	IndexFetchTableData *heap;
+	HyColdFetch cold;
+} HyIndexFetch;
+
+/* HyColdSource.fetch */
+static void
+cold_fetch_values(HyColdSource *source, TupleTableSlot *slot, int natts)
+{
+	HyColdFetch *fetch = (HyColdFetch *) source;
+	const bool *needed = hy_slot(slot)->needed;
+	MemoryContext old = MemoryContextSwitchTo(fetch->values);
+
+	for (int i = slot->tts_nvalid; i < natts; i++)
+		if (needed != NULL && !needed[i])
+		{
+			slot->tts_values[i] = (Datum) 0;
+			slot->tts_isnull[i] = true;
+		}
+		else
+			slot->tts_values[i] = rg_value(fetch->at->group, i, fetch->row, &slot->tts_isnull[i]);
+	MemoryContextSwitchTo(old);
+}
+
+static TransactionId
+cold_fetch_xmin(HyColdSource *source)
+{
+	HyColdFetch *fetch = (HyColdFetch *) source;
+
+	return rg_row_xmin(fetch->at->group, fetch->row);
+}
+
+static void
+cold_fetch_init(HyColdFetch *fetch, Relation rel)
+{
+	memset(fetch, 0, sizeof(*fetch));
+	fetch->cold.fetch = cold_fetch_values;
+	fetch->cold.xmin = cold_fetch_xmin;
+	fetch->rel = rel;
+	fetch->parent = CurrentMemoryContext;
+}
+
+static void
+close_group(HyOpenGroup *open)
+{
+	if (open->group == NULL)
+		return;
+	hy_source_release(&open->source);
+	rg_close(open->group);
+	MemoryContextDelete(open->context);
+	open->group = NULL;
+}
+
+/* release pins; what is decoded of open groups stays if `keep` */
+static void
+cold_fetch_release(HyColdFetch *fetch, bool keep)
+{
+	hy_slot_detach(&fetch->cold, NULL);
+	for (int i = 0; i < OPEN_GROUPS_MAX; i++)
+		if (!keep)
+			close_group(&fetch->open[i]);
+		else if (fetch->open[i].group != NULL)
+			hy_source_release(&fetch->open[i].source);
+	if (!keep && fetch->values != NULL)
+	{
+		MemoryContextDelete(fetch->values);
+		fetch->values = NULL;
+	}
+}
+
+static bool
+holds_row(const HyEntry *entry, uint64 row)
+{
+	return row >= entry->first_row && row - entry->first_row < entry->rows;
+}
+
+/* an open group with the row that this snapshot has seen, or NULL */
+static HyOpenGroup *
+find_seen(HyColdFetch *fetch, uint64 row, Snapshot snapshot, TupleDesc desc)
+{
+	/* a group that a snapshot sees stays as it is while the snapshot lasts (rules I4, I5) */
+	if (snapshot == NULL || !IsMVCCSnapshot(snapshot))
+		return NULL;
+	for (int i = 0; i < OPEN_GROUPS_MAX; i++)
+	{
+		HyOpenGroup *open = &fetch->open[i];
+
+		if (open->group != NULL && open->seen == snapshot && open->desc == desc &&
+			holds_row(&open->entry, row))
+			return open;
+	}
+	return NULL;
+}
+
+/* the group of `entry`, opened if it is not */
+static HyOpenGroup *
+open_group(HyColdFetch *fetch, HyEntry entry, TupleDesc desc)
+{
+	HyOpenGroup *open = &fetch->open[0];
+
+	for (int i = 0; i < OPEN_GROUPS_MAX; i++)
+	{
+		HyOpenGroup *other = &fetch->open[i];
+
+		if (other->group != NULL && other->entry.group_id == entry.group_id && other->desc == desc)
+			return other;
+		if (open->group != NULL && (other->group == NULL || other->last_use < open->last_use))
+			open = other;
+	}
+	close_group(open);
+	open->context = AllocSetContextCreate(fetch->parent, "omendb cold fetch", ALLOCSET_SMALL_SIZES);
+	open->entry = entry;
+	open->desc = desc;
+	open->seen = NULL;
+	hy_source_init(&open->source, fetch->rel, &open->entry, NULL, open->context);
+	open->group = rg_open(&open->source.base, entry.group_id, desc, open->context);
+	if (rg_header(open->group)->rows != entry.rows)
+		hy_corrupted(fetch->rel, entry.start, "row group and its directory entry disagree");
+	return open;
+}
+
+/* make `row` the present row; false if no group that the snapshot sees has it */
+static bool
+cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, TupleDesc desc)
+{
+	HyOpenGroup *open = find_seen(fetch, row, snapshot, desc);
+
+	if (open == NULL)
+	{
+		const HyDirEntry *found = hy_directory_find(hy_directory(fetch->rel), row);
+
+		if (found == NULL ||
+			(snapshot != NULL && !hy_entry_visible(fetch->rel, &found->entry, snapshot)))
+			return false;
+		open = open_group(fetch, found->entry, desc);
+		open->seen = snapshot;
+	}
+	open->last_use = ++fetch->use_count;
+	if (fetch->values == NULL)
+		fetch->values = AllocSetContextCreate(fetch->parent, "omendb values", ALLOCSET_SMALL_SIZES);
+	else
+		MemoryContextReset(fetch->values);
+	fetch->at = open;
+	fetch->row = (uint32) (row - open->entry.first_row);
+	return true;
+}
+
+bool
+hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTableSlot *slot)
+{
+	/* with the slot, which refers to it until all values are there or an error ends that */
+	HyColdFetch *fetch = MemoryContextAlloc(slot->tts_mcxt, sizeof(HyColdFetch));
+	bool found;
+
+	cold_fetch_init(fetch, rel);
+	found = cold_fetch_seek(fetch, row, snapshot, slot->tts_tupleDescriptor);
+	if (found)
+	{
+		hy_slot_store_cold(slot, &fetch->cold, RelationGetRelid(rel), row, fetch->at->entry.xmin,
+						   fetch->at->entry.cmin);
+		ExecMaterializeSlot(slot);
+	}
+	cold_fetch_release(fetch, false);
+	pfree(fetch);
+	return found;
+}
+
+void
+hy_fetch_again(TupleTableSlot *slot)
+{
+	HySlot *ours = hy_slot(slot);
+	/* whoever filled the slot has locked the table, and the lock is still held */
+	Relation rel = table_open(slot->tts_tableOid, NoLock);
+	uint64 row = ours->row;
+
+	/* no snapshot: the row was visible to the slot's */
+	if (!hy_fetch_cold(rel, row, NULL, slot))
+		elog(ERROR, "could not find cold row " UINT64_FORMAT " of table \"%s\" again", row,
+			 RelationGetRelationName(rel));
+	table_close(rel, NoLock);
+}
+
+/* ---- index fetch ---- */
+
+IndexFetchTableData *
+hybrid_index_fetch_begin(Relation rel)
+{
+	HyIndexFetch *fetch = palloc0(sizeof(HyIndexFetch));
+
+	hy_load_flush_table(rel);
+	fetch->base.rel = rel;
+	fetch->heap = GetHeapamTableAmRoutine()->index_fetch_begin(rel);
+	cold_fetch_init(&fetch->cold, rel);
+	return &fetch->base;
+}
+
+void
+hybrid_index_fetch_reset(IndexFetchTableData *scan)
+{
+	HyIndexFetch *fetch = (HyIndexFetch *) scan;
+
+	GetHeapamTableAmRoutine()->index_fetch_reset(fetch->heap);
+	cold_fetch_release(&fetch->cold, true);
+}
+
+void
+hybrid_index_fetch_end(IndexFetchTableData *scan)
+{
+	HyIndexFetch *fetch = (HyIndexFetch *) scan;
+
+	GetHeapamTableAmRoutine()->index_fetch_end(fetch->heap);
+	cold_fetch_release(&fetch->cold, false);
+	pfree(fetch);
+}
+
+bool
+hybrid_index_fetch_tuple(IndexFetchTableData *scan, ItemPointer tid, Snapshot snapshot,
+						 TupleTableSlot *slot, bool *call_again, bool *all_dead)
+{
+	HyIndexFetch *fetch = (HyIndexFetch *) scan;
+	HyColdFetch *cold = &fetch->cold;
+	uint64 row;
+	bool found;
+
+	if (!hy_tid_is_cold(tid))
+	{
+		hy_slot_lend(slot);
+		found = GetHeapamTableAmRoutine()->index_fetch_tuple(fetch->heap, tid, snapshot, slot,
+															 call_again, all_dead);
+		hy_slot_take_back(slot);
+		return found;
+	}
+
+	*call_again = false;
+	if (all_dead)
+		*all_dead = false;
+	if (!hy_tid_to_row(tid, &row))
+		return false;
+	hy_slot_detach(&cold->cold, slot);
+	if (!cold_fetch_seek(cold, row, snapshot, slot->tts_tupleDescriptor))
+		return false;
+	PredicateLockTID(scan->rel, tid, snapshot,
+					 hy_entry_frozen(&cold->at->entry) ? InvalidTransactionId
+													   : cold->at->entry.xmin);
+	hy_slot_store_cold(slot, &cold->cold, RelationGetRelid(scan->rel), row, cold->at->entry.xmin,
+					   cold->at->entry.cmin);
+	return true;
+}
+
+/* ---- by row version ---- */
+
+bool
+hybrid_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
+							   TupleTableSlot *slot)
+{
+	uint64 row;
+	bool found;
+
+	hy_load_flush_table(rel);
+	if (hy_tid_is_cold(tid))
+	{
+		if (!hy_tid_to_row(tid, &row) || !hy_fetch_cold(rel, row, snapshot, slot))
+			return false;
+		PredicateLockTID(rel, tid, snapshot, hy_slot(slot)->xmin);
+		return true;
+	}
+	hy_slot_lend(slot);
+	found = GetHeapamTableAmRoutine()->tuple_fetch_row_version(rel, tid, snapshot, slot);
+	hy_slot_take_back(slot);
+	return found;
+}
+
+bool
+hybrid_tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
+{
+	uint64 row;
+	HyMeta meta;
+
+	if (hy_tid_is_cold(tid))
+		return hy_tid_to_row(tid, &row) && hy_meta_read(scan->rs_rd, &meta) && row < meta.next_row;
+	return ItemPointerIsValid(tid) &&
+		   ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(scan->rs_rd);
+}
+
+void
+hybrid_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
+{
+	/* a cold row has no newer version; a hot one never has a cold one */
+	if (!hy_tid_is_cold(tid))
+		heap_get_latest_tid(scan, tid);
+}
+
+bool
+hybrid_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
+{
+	bool visible;
+
+	if (hy_slot_is_cold(slot))
+	{
+		const HyDirEntry *found = hy_directory_find(hy_directory(rel), hy_slot(slot)->row);
+
+		return found != NULL && hy_entry_visible(rel, &found->entry, snapshot);
+	}
+	/* not lent: that would be for writing, and may clear */
+	hy_slot_lend_full(slot);
+	visible = GetHeapamTableAmRoutine()->tuple_satisfies_snapshot(rel, slot, snapshot);
+	hy_slot_take_back(slot);
+	return visible;
+}
+
+/*
+ * Which of an index's entries are dead?  Those of cold rows never are: they go
+ * before heap looks, which would search for blocks far behind the file's end.
+ */
+TransactionId
+hybrid_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
+{
+	int kept = 0;
+
+	for (int i = 0; i < delstate->ndeltids; i++)
+		if (!hy_tid_is_cold(&delstate->deltids[i].tid))
+			delstate->deltids[kept++] = delstate->deltids[i];
+	delstate->ndeltids = kept;
+	if (kept == 0)
+		return InvalidTransactionId;
+	return GetHeapamTableAmRoutine()->index_delete_tuples(rel, delstate);
+}

@@ -1,0 +1,29 @@
+/*
+ * hybrid_fetch.h
+ *		Fetch single rows by TID: from an index, by row version, or again.
+ */
+#ifndef HYBRID_FETCH_H
+#define HYBRID_FETCH_H
+
+#include "access/tableam.h"
+
+/* a cold row by number, for a snapshot, with all its values in the slot's own memory */
+extern bool hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTableSlot *slot);
+
+/* the values of a cold slot whose scan has moved on or ended */
+extern void hy_fetch_again(TupleTableSlot *slot);
+
+/* TableAmRoutine */
+extern IndexFetchTableData *hybrid_index_fetch_begin(Relation rel);
+extern void hybrid_index_fetch_reset(IndexFetchTableData *scan);
+extern void hybrid_index_fetch_end(IndexFetchTableData *scan);
+extern bool hybrid_index_fetch_tuple(IndexFetchTableData *scan, ItemPointer tid, Snapshot snapshot,
+									 TupleTableSlot *slot, bool *call_again, bool *all_dead);
+extern bool hybrid_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
+										   TupleTableSlot *slot);
+extern bool hybrid_tuple_tid_valid(TableScanDesc scan, ItemPointer tid);
+extern void hybrid_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid);
+extern bool hybrid_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot);
+extern TransactionId hybrid_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate);
+
+#endif

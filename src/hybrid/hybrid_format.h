@@ -1,0 +1,150 @@
+/*
+ * hybrid_format.h
+ *		On-disk format of what an omendb table has besides heap pages and row
+ *		groups: the metapage and the directory.
+ *
+ * The main fork is a mixture of ordinary heap pages and opaque pages
+ * (rowgroup_format.h).  Block 0 is the metapage.  It points to a chain of directory pages, whose
+ * entries list every run of opaque pages: row groups, pages reserved for a group being written, free runs, and the
+ * directory pages themselves.  What no entry lists is hot.
+ *
+ * A file of length 0 is an empty table.
+ */
+#ifndef HYBRID_FORMAT_H
+#define HYBRID_FORMAT_H
+
+#include "rowgroup/rowgroup_format.h"
+
+#define HY_PAGE_ID 0xFFA2
+
+#define HY_MAGIC 0x59484D4F /* "OMHY" */
+#define HY_VERSION 1
+
+/* attributes of a table, core's MaxHeapAttributeNumber */
+#define HY_COLUMNS_MAX 1600
+/* unit of column_units: bytes, each group's column rounded up */
+#define HY_COLUMN_UNIT 256
+
+/* at RG_PAGE_PAYLOAD_OFF of block 0 */
+typedef struct HyMeta
+{
+	uint32 magic;
+	uint16 version;
+	uint16 flags;		   /* zero */
+	uint64 file_id;		   /* random: no other file, past or future, has it */
+	uint64 generation;	   /* grows with every change of the directory */
+	uint64 next_group_id;  /* from 1 */
+	uint64 next_row;	   /* next row number; multiple of HY_ROW_ALIGN */
+	uint32 vector_rows;	   /* COL_VECTOR_ROWS */
+	uint32 directory_head; /* first and last directory page, or InvalidBlockNumber */
+	uint32 directory_tail;
+	uint32 directory_hint; /* no page of the chain before this one has an empty entry */
+
+	/*
+	 * For the planner (rule V6): estimates, never answers.  They count entries
+	 * in state GROUP, visible or not; hot_* are what the last VACUUM found.
+	 */
+	uint64 groups;
+	uint64 rows;
+	uint64 dead_rows;
+	uint64 headers;
+	uint64 raw_bytes;
+	uint64 stream_bytes;
+	uint64 opaque_pages; /* of all entries but LOADING ones that are not WHOLE, and the metapage */
+	uint64 free_pages;
+	uint64 hot_pages;
+	uint64 hot_rows;
+	uint32 oldest_xid; /* no entry has an older xid to look up; invalid = there is none */
+	uint32 reserved0;
+	uint64 reserved[8]; /* zero */
+	uint32 column_units[HY_COLUMNS_MAX];
+} HyMeta;
+
+StaticAssertDecl(sizeof(HyMeta) <= RG_PAGE_PAYLOAD, "metapage fits");
+StaticAssertDecl(sizeof(HyMeta) % 8 == 0, "no padding at the end");
+
+/* a group's first row number is a multiple of it: 256 rows share a virtual block */
+#define HY_ROW_ALIGN 256
+
+typedef enum HyState
+{
+	HY_EMPTY = 0,
+	/* `pages` opaque pages from `start`, for reuse once safe_xid is removable */
+	HY_FREE = 1,
+	/*
+	 * Being written by `xmin`.  Without HY_FLAG_WHOLE only a prefix of the run is
+	 * opaque: that of pages which carry group_id; the rest may be hot or not
+	 * exist.
+	 */
+	HY_LOADING = 2,
+	/* a published group */
+	HY_GROUP = 3,
+	/* a directory page, listed by its own first entry */
+	HY_SYSTEM = 4
+} HyState;
+
+#define HY_FLAG_WHOLE 0x0001 /* LOADING: every page of the run is opaque */
+/* GROUP: xmin has committed; VACUUM says so, and then nobody looks it up any more */
+#define HY_FLAG_COMMITTED 0x0002
+/* GROUP: everybody sees it; xmin is kept to be shown, as in a frozen heap tuple */
+#define HY_FLAG_FROZEN 0x0004
+#define HY_FLAGS_VALID 0x0007
+
+/* 128 bytes; entry i of a directory page stands at RG_PAGE_PAYLOAD_OFF + i * 128 */
+typedef struct HyEntry
+{
+	uint16 state; /* HyState */
+	uint16 flags;
+	uint32 rows;
+	uint64 group_id;
+	uint64 first_row;
+	uint32 start; /* block */
+	uint32 pages;
+	uint32 xmin; /* as of a heap tuple */
+	uint32 cmin;
+	uint32 xmax; /* 0 = none */
+	uint32 cmax;
+	uint64 safe_xid; /* FREE: FullTransactionId; 0 = at once */
+	uint64 stream_bytes;
+	uint64 raw_bytes;
+	uint32 dead_rows;
+	uint32 headers;
+	/* reserved for later: heads of page chains, InvalidBlockNumber = none */
+	uint32 dead_bitmap;
+	uint32 row_map;		/* row -> TID of its header */
+	uint32 number_map;	/* row number -> position, for groups with holes */
+	uint32 reserved[9]; /* zero */
+} HyEntry;
+
+StaticAssertDecl(sizeof(HyEntry) == 128, "HyEntry is 128 bytes on disk");
+
+#define HY_ENTRIES_PER_PAGE (RG_PAGE_PAYLOAD / sizeof(HyEntry))
+
+/*
+ * Identity of a cold row: its number, never reused, as a TID whose block is at least
+ * 2^31.  A bitmap of TIDs allows offsets up to 291.
+ */
+#define HY_COLD_BLOCK UINT64CONST(0x80000000)
+#define HY_ROWS_PER_BLOCK 256
+/* block 0xFFFFFFFF is InvalidBlockNumber, 0xFFFFFFFE core's maximum */
+#define HY_ROW_LIMIT ((UINT64CONST(0xFFFFFFFE) - HY_COLD_BLOCK) * HY_ROWS_PER_BLOCK)
+
+/* WAL ops: the first byte of an op's data (rule W7) */
+typedef enum HyOp
+{
+	/* xl_hy_init, then patches: a page of this kind from nothing */
+	HY_OP_INIT = 1,
+	/* patches: { uint16 offset in the page, uint16 length, bytes } until the end */
+	HY_OP_PATCH = 2
+} HyOp;
+
+/* names of records, for the error context */
+typedef enum HyRecord
+{
+	HY_REC_RESERVE = 1,	  /* meta, directory page */
+	HY_REC_PUBLISH = 2,	  /* meta, directory page */
+	HY_REC_DIRECTORY = 3, /* meta, new directory page, old last one */
+	HY_REC_VACUUM = 4	  /* meta, directory page */
+} HyRecord;
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * hybrid_planner.c
+ *		What the planner is told about omendb tables: sizes, and which index
+ *		paths there are.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "optimizer/plancat.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "base/pg_compat.h"
+#include "hybrid/hybrid_am.h"
+#include "hybrid/hybrid_conditions.h"
+#include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_planner.h"
+
+/* heap's, from heapam_handler.c: overhead of a tuple, and room in a page */
+#define TUPLE_OVERHEAD (MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData))
+#define PAGE_ROOM (BLCKSZ - SizeOfPageHeaderData)
+
+/* tuples a hot page holds if we know nothing better */
+static double
+guess_density(Relation rel, int32 *attr_widths)
+{
+	int32 width = get_rel_data_width(rel, attr_widths);
+
+	return floor((double) PAGE_ROOM / (double) (MAXALIGN(width) + TUPLE_OVERHEAD));
+}
+
+/* take the metapage out of core's estimate: a table of one page would cost two */
+static void
+leave_out_metapage(Relation rel, BlockNumber *pages, double *tuples, double *allvisfrac)
+{
+	Form_pg_class form = rel->rd_rel;
+	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+	double density;
+
+	if (nblocks == 0 || *pages == 0)
+		return;
+	if (form->reltuples >= 0 && form->relpages > 1)
+		density = (double) form->reltuples / (form->relpages - 1);
+	else
+		density = *tuples / *pages;
+	/* more is core's guess of what a table that was never vacuumed will have */
+	if (*pages == nblocks)
+		*pages = nblocks - 1;
+	*tuples = rint(density * *pages);
+	*allvisfrac = 0;
+	if (*pages > 0 && form->relallvisible > 1)
+		*allvisfrac = Min(1.0, (double) (form->relallvisible - 1) / *pages);
+}
+
+/*
+ * All from the metapage (rule V6): planning does not read the directory.
+ * Estimates, never answers.
+ */
+void
+hybrid_relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages, double *tuples,
+							  double *allvisfrac)
+{
+	BlockNumber nblocks;
+	BlockNumber opaque;
+	BlockNumber hot;
+	double density;
+	HyMeta meta;
+
+	if (!hy_meta_read(rel, &meta) || meta.groups == 0)
+	{
+		/* a heap but for the metapage */
+		table_block_relation_estimate_size(rel, attr_widths, pages, tuples, allvisfrac,
+										   TUPLE_OVERHEAD, PAGE_ROOM);
+		leave_out_metapage(rel, pages, tuples, allvisfrac);
+		return;
+	}
+	nblocks = RelationGetNumberOfBlocks(rel);
+	opaque = (BlockNumber) Min(meta.opaque_pages, (uint64) nblocks);
+	hot = nblocks - opaque;
+	if (meta.hot_pages > 0 && meta.hot_rows > 0)
+		density = (double) meta.hot_rows / (double) meta.hot_pages;
+	else if (rel->rd_rel->reltuples >= (float4) (meta.rows - meta.dead_rows) &&
+			 rel->rd_rel->relpages > (int32) opaque)
+		/* never vacuumed, but analyzed since the last load */
+		density = ((double) rel->rd_rel->reltuples - (double) (meta.rows - meta.dead_rows)) /
+				  (double) ((BlockNumber) rel->rd_rel->relpages - opaque);
+	else
+		density = guess_density(rel, attr_widths);
+	*pages = nblocks;
+	*tuples = (double) (meta.rows - meta.dead_rows) + rint(density * hot);
+	/* index-only scans save no visit of a cold row; relallvisible counts opaque pages */
+	*allvisfrac = 0;
+	if (rel->rd_rel->relallvisible > (int32) opaque && nblocks > 0)
+		*allvisfrac = Min(1.0, (double) ((BlockNumber) rel->rd_rel->relallvisible - opaque) /
+								   (double) nblocks);
+}
+
+#if OM_BITMAP_BY_BLOCK
+static get_relation_info_hook_type previous_relation_info = NULL;
+
+/*
+ * Until 17 core's bitmap scan prefetches the blocks of TIDs, and those of cold rows
+ * are none of the file's: no bitmap scans of tables with row groups (rule I1).
+ */
+static void
+planner_relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *info)
+{
+	if (previous_relation_info)
+		previous_relation_info(root, relid, inhparent, info);
+	if (!inhparent && info->indexlist != NIL)
+	{
+		Relation rel = table_open(relid, NoLock);
+		HyMeta meta;
+
+		if (hy_is_hybrid(rel) && hy_meta_read(rel, &meta) && meta.groups > 0)
+		{
+			ListCell *cell;
+
+			foreach (cell, info->indexlist)
+				lfirst_node(IndexOptInfo, cell)->amhasgetbitmap = false;
+		}
+		table_close(rel, NoLock);
+	}
+}
+#endif
+
+void
+hybrid_planner_init(void)
+{
+#if OM_BITMAP_BY_BLOCK
+	previous_relation_info = get_relation_info_hook;
+	get_relation_info_hook = planner_relation_info;
+#endif
+	hybrid_conditions_init();
+}

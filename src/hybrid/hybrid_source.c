@@ -1,0 +1,109 @@
+/*
+ * hybrid_source.c
+ *		The bytes of a row group, read from its pages.
+ */
+#include "postgres.h"
+
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_source.h"
+#include "hybrid/hybrid_wal.h"
+
+/* payload of page `page`, pinned */
+static const uint8 *
+source_page(HySource *source, uint32 page)
+{
+	const char *data;
+	BlockNumber block = source->start + page;
+
+	if (!BufferIsValid(source->buffer) || source->page != page)
+	{
+		const char *problem;
+
+		hy_source_release(source);
+		if (page >= source->pages)
+			hy_corrupted(source->rel, source->start, "row group refers to bytes behind its end");
+		source->buffer =
+			ReadBufferExtended(source->rel, MAIN_FORKNUM, block, RBM_NORMAL, source->strategy);
+		source->page = page;
+		data = (const char *) BufferGetPage(source->buffer);
+		problem = hy_page_check(data, RG_PAGE_DATA);
+		if (problem == NULL && (hy_page_header(data)->group_id != source->group_id ||
+								hy_page_header(data)->index != page))
+			problem = "page belongs to another row group";
+		if (problem != NULL)
+			hy_corrupted(source->rel, block, problem);
+	}
+	return (const uint8 *) BufferGetPage(source->buffer) + RG_PAGE_PAYLOAD_OFF;
+}
+
+static const uint8 *
+source_read(RgSource *base, uint64 offset, uint32 length)
+{
+	HySource *source = (HySource *) base;
+	uint64 page = offset / RG_PAGE_PAYLOAD;
+	uint32 at = (uint32) (offset % RG_PAGE_PAYLOAD);
+	uint32 copied = 0;
+
+	if (offset + length < offset || offset + length > (uint64) source->pages * RG_PAGE_PAYLOAD)
+		hy_corrupted(source->rel, source->start, "row group refers to bytes behind its end");
+	if (at + length <= RG_PAGE_PAYLOAD)
+		return source_page(source, (uint32) page) + at;
+
+	if (source->scratch_bytes < length)
+	{
+		Size bytes = Max((Size) length, 2 * source->scratch_bytes);
+
+		if (source->scratch != NULL)
+			pfree(source->scratch);
+		source->scratch = NULL;
+		source->scratch_bytes = 0;
+		source->scratch = MemoryContextAllocHuge(source->context, bytes);
+		source->scratch_bytes = bytes;
+	}
+	while (copied < length)
+	{
+		uint32 part = Min(length - copied, RG_PAGE_PAYLOAD - at);
+
+		memcpy(source->scratch + copied, source_page(source, (uint32) page) + at, part);
+		copied += part;
+		page++;
+		at = 0;
+	}
+	return source->scratch;
+}
+
+om_noreturn static void
+source_damaged(RgSource *base, uint64 offset, const char *detail)
+{
+	HySource *source = (HySource *) base;
+
+	hy_corrupted(source->rel, source->start + (BlockNumber) (offset / RG_PAGE_PAYLOAD), detail);
+}
+
+void
+hy_source_init(HySource *source, Relation rel, const HyEntry *entry, BufferAccessStrategy strategy,
+			   MemoryContext context)
+{
+	*source = (HySource){
+		.base = { .read = source_read, .damaged = source_damaged },
+		.rel = rel,
+		.strategy = strategy,
+		.context = context,
+		.group_id = entry->group_id,
+		.start = entry->start,
+		.pages = entry->pages,
+		.buffer = InvalidBuffer,
+	};
+}
+
+void
+hy_source_release(HySource *source)
+{
+	if (BufferIsValid(source->buffer))
+		ReleaseBuffer(source->buffer);
+	source->buffer = InvalidBuffer;
+}

@@ -1,0 +1,40 @@
+/*
+ * omendb_guc.c
+ *		Every setting of the extension: name, unit, range, default, who may set
+ *		it.  The variable itself is declared by the module that reads it.
+ */
+#include "postgres.h"
+
+#include "utils/guc.h"
+
+#include "base/om_wal.h"
+#include "base/stop_point.h"
+#include "hybrid/hybrid_load.h"
+#include "omendb_guc.h"
+
+void
+omendb_guc_init(void)
+{
+	DefineCustomIntVariable(
+		"omendb.row_group_rows", "Rows at which a bulk load closes a row group.",
+		"A group also closes at 64 MB of uncompressed data.  What is left below a full group is "
+		"stored as hot rows.",
+		&hy_row_group_rows, RG_ROWS_MAX, HY_ROW_GROUP_ROWS_MIN, RG_ROWS_MAX, PGC_USERSET, 0, NULL,
+		NULL, NULL);
+	DefineCustomBoolVariable("omendb.load_row_groups",
+							 "Bulk loads and rewrites of omendb tables write row groups.",
+							 "Off: all rows are stored hot, as heap stores them.",
+							 &hy_load_row_groups, true, PGC_USERSET, 0, NULL, NULL, NULL);
+#ifdef OMENDB_TESTING
+	DefineCustomStringVariable("omendb.stop_points",
+							   "Points at which a test makes the backend wait, fail or die.",
+							   "List of name=action; actions: wait, error, crash.", &om_stop_points,
+							   "", PGC_SUSET, 0, NULL, NULL, NULL);
+#endif
+#ifdef OMENDB_CHECK_PAGES
+	DefineCustomBoolVariable("omendb.check_pages", "Checks a page whole after every change.",
+							 "A fault found is a PANIC.", &om_check_pages, true, PGC_SUSET, 0, NULL,
+							 NULL, NULL);
+#endif
+	MarkGUCPrefixReserved("omendb");
+}

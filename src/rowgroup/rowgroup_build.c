@@ -1,0 +1,538 @@
+/*
+ * rowgroup_build.c
+ *		Collect rows in memory and encode them as the stream of a row group.
+ *
+ * A row counts once builder->rows does: everything behind is scratch, so that
+ * an error in the middle of a row (a missing toast chunk, memory) takes nothing
+ * back and leaves nothing behind.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "codec/column.h"
+#include "codec/numeric_digits.h"
+#include "rowgroup/rowgroup_build.h"
+#include "rowgroup/rowgroup_type.h"
+
+#define RG_BUILD_ROWS_MIN 1024
+#define RG_BUILD_BYTES_MIN 8192
+/* of one column; its chunk must stay below 4 GB with its offsets */
+#define RG_BUILD_BYTES_MAX ((Size) PG_INT32_MAX)
+
+typedef struct RgBuildColumn
+{
+	RgType type;
+	uint8 *nulls;	 /* a byte a row, 0 or 1 */
+	uint64 *codes;	 /* CODE */
+	uint32 *offsets; /* BYTES: one more than rows */
+	uint8 *bytes;	 /* FIXED, BYTES */
+	Size room;		 /* of bytes */
+} RgBuildColumn;
+
+struct RgBuilder
+{
+	MemoryContext context;
+	MemoryContext scratch; /* for flattening */
+	bool with_xmin;
+	int natts;
+	uint32 rows;
+	uint32 room; /* rows for which the arrays have room */
+	Size raw_bytes;
+	RgBuildColumn columns[FLEXIBLE_ARRAY_MEMBER]; /* natts, + xmin */
+};
+
+const char *
+rg_unsupported(TupleDesc desc)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && att->attlen == -2)
+			return "A column has a type of null-terminated strings";
+	}
+	return NULL;
+}
+
+RgBuilder *
+rg_builder_create(TupleDesc desc, bool with_xmin, MemoryContext parent)
+{
+	MemoryContext context;
+	RgBuilder *builder;
+	const char *unsupported = rg_unsupported(desc);
+	int columns = desc->natts + (with_xmin ? 1 : 0);
+
+	if (unsupported != NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("rows cannot be stored in columns"), errdetail("%s.", unsupported)));
+
+	context = AllocSetContextCreate(parent, "omendb row group builder", ALLOCSET_DEFAULT_SIZES);
+	builder = MemoryContextAllocZero(context, offsetof(RgBuilder, columns) +
+												  columns * sizeof(RgBuildColumn));
+	builder->context = context;
+	builder->scratch =
+		AllocSetContextCreate(context, "omendb row group flattening", ALLOCSET_DEFAULT_SIZES);
+	builder->with_xmin = with_xmin;
+	builder->natts = desc->natts;
+
+	for (int i = 0; i < desc->natts; i++)
+		rg_type_init(&builder->columns[i].type, TupleDescAttr(desc, i));
+	if (with_xmin)
+		builder->columns[desc->natts].type = (RgType){ .type = XIDOID,
+													   .typmod = -1,
+													   .typlen = sizeof(TransactionId),
+													   .typbyval = true,
+													   .typalign = TYPALIGN_INT,
+													   .store = COL_STORE_CODE,
+													   .order = COL_ORDER_UNSIGNED,
+													   .form = RG_FORM_BITS4 };
+	return builder;
+}
+
+void
+rg_builder_free(RgBuilder *builder)
+{
+	MemoryContextDelete(builder->context);
+}
+
+void
+rg_builder_reset(RgBuilder *builder)
+{
+	builder->rows = 0;
+	builder->raw_bytes = 0;
+}
+
+uint32
+rg_builder_rows(const RgBuilder *builder)
+{
+	return builder->rows;
+}
+
+Size
+rg_builder_raw_bytes(const RgBuilder *builder)
+{
+	return builder->raw_bytes;
+}
+
+Size
+rg_builder_memory(const RgBuilder *builder)
+{
+	return MemoryContextMemAllocated(builder->context, true);
+}
+
+Size
+rg_row_bytes(TupleDesc desc, const Datum *values, const bool *nulls)
+{
+	Size bytes = 0;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (nulls[i] || att->attisdropped)
+			continue;
+		bytes += att->attlen > 0 ? att->attlen : toast_raw_datum_size(values[i]);
+	}
+	return bytes;
+}
+
+/* ---- memory ---- */
+
+static void *
+rg_grown(const RgBuilder *builder, void *array, Size bytes)
+{
+	if (array == NULL)
+		return MemoryContextAllocHuge(builder->context, bytes);
+	return repalloc_huge(array, bytes);
+}
+
+/* rg_grow_rows --- room for more rows; if it fails, all arrays have at least the old room. */
+static void
+rg_grow_rows(RgBuilder *builder)
+{
+	uint32 room = builder->room == 0 ? RG_BUILD_ROWS_MIN : builder->room * 2;
+
+	StaticAssertStmt(RG_ROWS_MAX % RG_BUILD_ROWS_MIN == 0, "room doubles up to RG_ROWS_MAX");
+	if (room > RG_ROWS_MAX)
+		elog(ERROR, "row group has %u rows already", builder->rows);
+
+	for (int i = 0; i < builder->natts + builder->with_xmin; i++)
+	{
+		RgBuildColumn *col = &builder->columns[i];
+
+		if (col->type.store == COL_STORE_NONE)
+			continue;
+		col->nulls = rg_grown(builder, col->nulls, room);
+		if (col->type.store == COL_STORE_CODE)
+			col->codes = rg_grown(builder, col->codes, room * sizeof(uint64));
+		else if (col->type.store == COL_STORE_FIXED)
+		{
+			col->room = (Size) room * (Size) col->type.typlen;
+			col->bytes = rg_grown(builder, col->bytes, col->room);
+		}
+		else
+		{
+			col->offsets = rg_grown(builder, col->offsets, (room + (Size) 1) * sizeof(uint32));
+			col->offsets[0] = 0;
+			if (col->bytes == NULL)
+			{
+				col->bytes = rg_grown(builder, NULL, RG_BUILD_BYTES_MIN);
+				col->room = RG_BUILD_BYTES_MIN;
+			}
+		}
+	}
+	builder->room = room;
+}
+
+/* rg_grow_bytes --- room for `needed` bytes of a varlena column. */
+static void
+rg_grow_bytes(RgBuilder *builder, RgBuildColumn *col, Size needed)
+{
+	Size room = col->room;
+
+	if (needed > RG_BUILD_BYTES_MAX)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("column of a row group exceeds %zu bytes", RG_BUILD_BYTES_MAX)));
+	while (room < needed)
+		room *= 2;
+	col->bytes = rg_grown(builder, col->bytes, room);
+	col->room = room;
+}
+
+/* ---- rows ---- */
+
+/* rg_flattened --- a plain copy, in builder->scratch, of a toasted or expanded datum. */
+static struct varlena *
+rg_flattened(RgBuilder *builder, struct varlena *value)
+{
+	MemoryContext old = MemoryContextSwitchTo(builder->scratch);
+
+	value = detoast_attr(value);
+	MemoryContextSwitchTo(old);
+	return value;
+}
+
+/* rg_append_varlena --- returns the bytes it takes detoasted */
+static pg_attribute_always_inline Size
+rg_append_varlena(RgBuilder *builder, RgBuildColumn *col, uint32 row, Datum datum)
+{
+	struct varlena *value = (struct varlena *) DatumGetPointer(datum);
+	bool flatten = VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value);
+	Size start = col->offsets[row];
+	Size bytes;
+
+	if (unlikely(flatten))
+		value = rg_flattened(builder, value);
+	bytes = VARSIZE_ANY_EXHDR(value);
+	if (unlikely(start + bytes > col->room))
+		rg_grow_bytes(builder, col, start + bytes);
+	memcpy(col->bytes + start, VARDATA_ANY(value), bytes);
+	col->offsets[row + 1] = (uint32) (start + bytes);
+	if (unlikely(flatten))
+		MemoryContextReset(builder->scratch);
+	return bytes + VARHDRSZ;
+}
+
+void
+rg_builder_append(RgBuilder *builder, const Datum *values, const bool *nulls, TransactionId xmin)
+{
+	uint32 row = builder->rows;
+	Size raw_bytes = 0;
+
+	if (unlikely(row == builder->room))
+		rg_grow_rows(builder);
+
+	for (int i = 0; i < builder->natts; i++)
+	{
+		RgBuildColumn *col = &builder->columns[i];
+		bool null = nulls[i];
+		Size typlen = (Size) col->type.typlen;
+
+		switch (col->type.store)
+		{
+			case COL_STORE_CODE:
+				col->nulls[row] = null;
+				col->codes[row] = null ? 0 : rg_datum_code(col->type.form, values[i]);
+				raw_bytes += null ? 0 : typlen;
+				break;
+			case COL_STORE_FIXED:
+				col->nulls[row] = null;
+				if (null)
+					memset(col->bytes + row * typlen, 0, typlen);
+				else
+				{
+					memcpy(col->bytes + row * typlen, DatumGetPointer(values[i]), typlen);
+					raw_bytes += typlen;
+				}
+				break;
+			case COL_STORE_BYTES:
+				col->nulls[row] = null;
+				if (null)
+					col->offsets[row + 1] = col->offsets[row];
+				else
+					raw_bytes += rg_append_varlena(builder, col, row, values[i]);
+				break;
+			case COL_STORE_NONE:
+				break;
+		}
+	}
+	if (builder->with_xmin)
+	{
+		builder->columns[builder->natts].codes[row] = xmin;
+		builder->columns[builder->natts].nulls[row] = 0;
+	}
+
+	builder->raw_bytes += raw_bytes;
+	builder->rows = row + 1;
+}
+
+void
+rg_builder_row(const RgBuilder *builder, uint32 i, Datum *values, bool *nulls, TransactionId *xmin)
+{
+	Assert(i < builder->rows);
+
+	for (int att = 0; att < builder->natts; att++)
+	{
+		const RgBuildColumn *col = &builder->columns[att];
+		Size bytes;
+		char *copy;
+
+		nulls[att] = col->type.store == COL_STORE_NONE || col->nulls[i];
+		values[att] = (Datum) 0;
+		if (nulls[att])
+			continue;
+		switch (col->type.store)
+		{
+			case COL_STORE_CODE:
+				values[att] = rg_code_datum(col->type.form, col->codes[i]);
+				break;
+			case COL_STORE_FIXED:
+				/* where it stands it need not be aligned */
+				bytes = (Size) col->type.typlen;
+				copy = palloc(bytes);
+				memcpy(copy, col->bytes + i * bytes, bytes);
+				values[att] = PointerGetDatum(copy);
+				break;
+			case COL_STORE_BYTES:
+				bytes = col->offsets[i + 1] - col->offsets[i];
+				copy = palloc(bytes + VARHDRSZ);
+				SET_VARSIZE(copy, bytes + VARHDRSZ);
+				memcpy(copy + VARHDRSZ, col->bytes + col->offsets[i], bytes);
+				values[att] = PointerGetDatum(copy);
+				break;
+			case COL_STORE_NONE:
+				break;
+		}
+	}
+	if (xmin != NULL)
+		*xmin = builder->with_xmin ? (TransactionId) builder->columns[builder->natts].codes[i]
+								   : InvalidTransactionId;
+}
+
+/* ---- encoding ---- */
+
+/*
+ * rg_numeric_codes --- order codes of numerics, if all of them are integers
+ * under one scale; else NULL.  What is not NULL comes back bit for bit (numeric_parse).
+ */
+static uint64 *
+rg_numeric_codes(const RgBuildColumn *col, uint32 first, uint32 rows, int *scale)
+{
+	uint64 *codes = NULL;
+
+	for (uint32 i = 0; i < rows; i++)
+	{
+		uint32 start = col->offsets[first + i];
+		uint32 this_scale;
+		int64 value;
+
+		if (col->nulls[first + i])
+			continue;
+		if (!numeric_parse(col->bytes + start, col->offsets[first + i + 1] - start, &value,
+						   &this_scale))
+			return NULL;
+		if (codes == NULL)
+		{
+			codes = palloc0(rows * sizeof(uint64));
+			*scale = (int) this_scale;
+		}
+		else if ((int) this_scale != *scale)
+			return NULL;
+		codes[i] = (uint64) value ^ RG_SIGN8;
+	}
+	return codes;
+}
+
+/* rg_encode_bytes --- what column_encode needs of a varlena column */
+static void
+rg_encode_bytes(const RgBuildColumn *col, uint32 first, uint32 rows, ColInput *in, ColDesc *desc)
+{
+	int scale = 0;
+	uint64 *codes = col->type.numeric ? rg_numeric_codes(col, first, rows, &scale) : NULL;
+
+	if (codes != NULL)
+	{
+		in->store = COL_STORE_CODE;
+		in->order = COL_ORDER_SIGNED;
+		in->codes = codes;
+		desc->scale = (int16) scale;
+		desc->flags = COL_FLAG_NUMERIC;
+		if (rg_numeric_typmod_scale(col->type.typmod) == scale)
+			desc->flags |= COL_FLAG_TYPMOD_SCALE;
+		return;
+	}
+
+	in->bytes = col->bytes + col->offsets[first];
+	in->offsets = col->offsets;
+	if (first > 0)
+	{
+		uint32 *offsets = palloc((rows + (Size) 1) * sizeof(uint32));
+
+		for (uint32 i = 0; i <= rows; i++)
+			offsets[i] = col->offsets[first + i] - col->offsets[first];
+		in->offsets = offsets;
+	}
+}
+
+/* rg_encode_column --- fill desc and return the chunk; NULL if there is none */
+static uint8 *
+rg_encode_column(const RgBuildColumn *col, uint32 first, uint32 rows, ColDesc *desc)
+{
+	const RgType *type = &col->type;
+	ColInput in = { .store = type->store, .order = type->order, .rows = rows };
+	uint32 null_count = 0, values;
+	uint16 flags;
+	uint8 *chunk;
+
+	desc->type_oid = type->type;
+	desc->typmod = type->typmod;
+	desc->typlen = type->typlen;
+	desc->typbyval = type->typbyval;
+	desc->typalign = (uint8) type->typalign;
+
+	if (type->store != COL_STORE_NONE)
+	{
+		for (uint32 i = 0; i < rows; i++)
+			null_count += col->nulls[first + i];
+	}
+	if (type->store == COL_STORE_NONE || null_count == rows)
+	{
+		desc->store = COL_STORE_NONE;
+		desc->order = (uint8) type->order;
+		desc->divisor = 1;
+		desc->null_count = rows;
+		return NULL;
+	}
+
+	values = rows - null_count;
+	in.nulls = null_count > 0 ? col->nulls + first : NULL;
+	if (type->store == COL_STORE_CODE)
+	{
+		in.codes = col->codes + first;
+		desc->raw_bytes = values * (uint64) type->typlen;
+	}
+	else if (type->store == COL_STORE_FIXED)
+	{
+		in.typlen = (uint32) type->typlen;
+		in.bytes = col->bytes + (Size) first * in.typlen;
+		desc->raw_bytes = values * (uint64) type->typlen;
+	}
+	else
+	{
+		rg_encode_bytes(col, first, rows, &in, desc);
+		desc->raw_bytes =
+			values * (uint64) VARHDRSZ + col->offsets[first + rows] - col->offsets[first];
+	}
+
+	flags = desc->flags;
+	chunk = column_encode(&in, desc);
+	desc->flags |= flags;
+	if (chunk == NULL)
+		elog(ERROR, "no chunk for a column of %u values", values);
+	return chunk;
+}
+
+/* the stream as it grows, in the caller's context */
+typedef struct RgStream
+{
+	char *data;
+	Size bytes;
+	Size room;
+} RgStream;
+
+static void
+rg_stream_add(RgStream *stream, const void *data, Size bytes)
+{
+	Size padded = COL_ALIGN(bytes);
+
+	if (stream->bytes + padded > stream->room)
+	{
+		stream->room = Max(stream->room * 2, stream->bytes + padded);
+		stream->data = repalloc_huge(stream->data, stream->room);
+	}
+	memcpy(stream->data + stream->bytes, data, bytes);
+	memset(stream->data + stream->bytes + bytes, 0, padded - bytes);
+	stream->bytes += padded;
+}
+
+char *
+rg_builder_encode(const RgBuilder *builder, uint32 first, uint32 rows, uint64 group_id, Size *bytes)
+{
+	int columns = builder->natts + (builder->with_xmin ? 1 : 0);
+	Size header_bytes = sizeof(RgHeader) + columns * sizeof(ColDesc);
+	MemoryContext old;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "omendb row group encoding",
+												  ALLOCSET_DEFAULT_SIZES);
+	RgHeader header = { .magic = RG_MAGIC,
+						.version = RG_VERSION,
+						.flags = builder->with_xmin ? RG_FLAG_XMIN : 0,
+						.group_id = group_id,
+						.rows = rows,
+						.vectors = (uint16) ((rows + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS),
+						.natts = (uint16) builder->natts,
+						.columns = (uint16) columns,
+						.header_bytes = (uint32) header_bytes };
+	RgStream stream;
+
+	Assert(rows > 0 && rows <= RG_ROWS_MAX);
+	Assert(first + rows <= builder->rows);
+
+	stream.room = header_bytes + 65536;
+	stream.data = palloc_extended(stream.room, MCXT_ALLOC_HUGE);
+	memset(stream.data, 0, header_bytes);
+	stream.bytes = header_bytes;
+
+	for (int i = 0; i < columns; i++)
+	{
+		ColDesc desc = { 0 };
+		uint8 *chunk;
+
+		CHECK_FOR_INTERRUPTS();
+		old = MemoryContextSwitchTo(scratch);
+		chunk = rg_encode_column(&builder->columns[i], first, rows, &desc);
+		MemoryContextSwitchTo(old);
+		if (chunk != NULL)
+		{
+			desc.chunk_offset = stream.bytes;
+			rg_stream_add(&stream, chunk, desc.chunk_bytes);
+		}
+		if (i < builder->natts)
+			header.raw_bytes += desc.raw_bytes;
+		memcpy(stream.data + sizeof(RgHeader) + i * sizeof(ColDesc), &desc, sizeof(desc));
+		MemoryContextReset(scratch);
+	}
+	MemoryContextDelete(scratch);
+
+	header.stream_bytes = stream.bytes;
+	memcpy(stream.data, &header, sizeof(header));
+	header.crc = column_crc(stream.data, header_bytes);
+	memcpy(stream.data, &header, sizeof(header));
+
+	*bytes = stream.bytes;
+	return stream.data;
+}

@@ -1,0 +1,105 @@
+/*
+ * rowgroup_group.h
+ *		An open row group, for the files that read one.  Others see rowgroup_read.h.
+ */
+#ifndef ROWGROUP_GROUP_H
+#define ROWGROUP_GROUP_H
+
+#include "rowgroup/rowgroup_read.h"
+#include "rowgroup/rowgroup_type.h"
+
+/* dictionaries up to this size are turned into datums once a group, greater ones for every vector */
+#define RG_DICT_DATUMS_MAX (16 * 1024 * 1024)
+
+/* memory that is used again and again, and only grows */
+typedef struct RgRoom
+{
+	char *data;
+	Size bytes;
+} RgRoom;
+
+typedef struct RgColumn
+{
+	const ColDesc *desc; /* NULL if the group was written before the attribute was added */
+	bool constant;		 /* no values here: NULL, or the missing value, in every row */
+	bool missing_null;
+	Datum missing;
+
+	int16 typlen;
+	bool typbyval;
+	uint8 align; /* in bytes, for by-reference types */
+	RgCodeForm form;
+
+	/* checked, in memory of the group; NULL before first use */
+	const ColVector *vectors;
+	const uint8 *dict;
+
+	/* dictionary entries as datums: 0 = not made yet; where they stand */
+	Datum *dict_datums;
+	char *dict_room;
+
+	/* the vector decoded last, -1 = none; by-reference datums are in room */
+	RgVector *decoded;
+	int decoded_vector;
+	RgRoom room;
+
+	/* copy of the payload last used for single values, expanded, -1 = none; its header */
+	RgRoom payload;
+	int payload_vector;
+	ColVector payload_header;
+	ColSpan *spans; /* its values if they are BYTES, from the second one on */
+	int spans_vector;
+} RgColumn;
+
+struct RgGroup
+{
+	MemoryContext context;
+	RgSource *source;
+	const RgHeader *header;
+	const ColDesc *descs; /* header->columns */
+	int natts;			  /* of the table now, >= header->natts */
+	RgColumn *columns;	  /* natts */
+	RgColumn xmin;		  /* desc NULL if there is none */
+
+	/* of the vector being decoded; its payload if that had to be expanded */
+	RgRoom expanded;
+	ColVector expanded_header;
+	union
+	{
+		uint64 codes[COL_VECTOR_ROWS];
+		uint32 positions[COL_VECTOR_ROWS];
+		ColSpan spans[COL_VECTOR_ROWS];
+	} * scratch;
+};
+
+static inline bool
+rg_column_is_numeric(const RgColumn *col)
+{
+	return (col->desc->flags & COL_FLAG_NUMERIC) != 0;
+}
+
+/* the order of BYTES and FIXED: memcmp, the shorter first */
+static inline int
+rg_compare_bytes(const uint8 *a, uint32 a_bytes, const uint8 *b, uint32 b_bytes)
+{
+	int cmp = memcmp(a, b, Min(a_bytes, b_bytes));
+
+	return cmp != 0 ? cmp : (a_bytes > b_bytes) - (a_bytes < b_bytes);
+}
+
+/* the first 8 bytes as a big-endian number, as in zone maps */
+static inline uint64
+rg_prefix(const uint8 *data, uint32 bytes)
+{
+	uint64 prefix = 0;
+
+	for (uint32 i = 0; i < Min(bytes, sizeof(prefix)); i++)
+		prefix |= (uint64) data[i] << (56 - 8 * i);
+	return prefix;
+}
+
+/* vector headers and dictionary of a column with values, read and checked */
+extern const ColVector *rg_load_vectors(RgGroup *group, RgColumn *col);
+extern const uint8 *rg_load_dict(RgGroup *group, RgColumn *col);
+
+#endif

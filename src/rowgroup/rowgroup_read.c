@@ -1,0 +1,710 @@
+/*
+ * rowgroup_read.c
+ *		Read a row group: whole vectors, or single values.
+ *
+ * Damage is found in this order: the header's CRC covers all descriptors; what
+ * they say is compared with each other and with the table; then each part of a
+ * chunk has a CRC and bounds that are checked before it is used, in memory
+ * of ours unless it is used up before the source is asked again.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
+#include "catalog/pg_type.h"
+#include "utils/memutils.h"
+
+#include "codec/numeric_digits.h"
+#include "rowgroup/rowgroup_group.h"
+
+/* rg_room --- make it at least this large; its contents are lost */
+static char *
+rg_room(RgGroup *group, RgRoom *room, Size needed)
+{
+	Size bytes = Max(room->bytes, 1024);
+
+	if (room->data != NULL && needed <= room->bytes)
+		return room->data;
+	while (bytes < needed)
+		bytes *= 2;
+	if (room->data != NULL)
+		pfree(room->data); /* repalloc would copy */
+	/* should there be no memory */
+	room->data = NULL;
+	room->bytes = 0;
+	room->data = MemoryContextAllocExtended(group->context, bytes, MCXT_ALLOC_HUGE);
+	room->bytes = bytes;
+	return room->data;
+}
+
+static void
+rg_check(RgGroup *group, uint64 offset, const char *wrong)
+{
+	if (unlikely(wrong != NULL))
+		group->source->damaged(group->source, offset, wrong);
+}
+
+/* ---- opening ---- */
+
+static const char *
+rg_check_header(const RgHeader *header, uint64 group_id)
+{
+	if ((header->flags & ~RG_FLAGS_VALID) != 0)
+		return "row group has unknown flags";
+	if (header->rows == 0 || header->rows > RG_ROWS_MAX ||
+		header->vectors != (header->rows + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS)
+		return "number of rows of a row group is out of range";
+	if (header->natts > MaxHeapAttributeNumber ||
+		header->columns != header->natts + ((header->flags & RG_FLAG_XMIN) != 0 ? 1 : 0))
+		return "number of columns of a row group is out of range";
+	if (header->header_bytes != sizeof(RgHeader) + header->columns * sizeof(ColDesc) ||
+		header->stream_bytes < header->header_bytes)
+		return "size of a row group is out of range";
+	if (header->reserved0 != 0)
+		return "reserved bytes of a row group are not zero";
+	for (int i = 0; i < lengthof(header->reserved); i++)
+	{
+		if (header->reserved[i] != 0)
+			return "reserved bytes of a row group are not zero";
+	}
+	if (header->group_id != group_id)
+		return "row group has the number of another one";
+	return NULL;
+}
+
+/* rg_read_header --- header and descriptors, in memory of the group */
+static RgHeader *
+rg_read_header(RgGroup *group, uint64 group_id)
+{
+	RgSource *source = group->source;
+	RgHeader header;
+	RgHeader *whole;
+	uint32 crc;
+
+	memcpy(&header, source->read(source, 0, sizeof(header)), sizeof(header));
+	if (header.magic != RG_MAGIC)
+		source->damaged(source, 0, "row group does not start with its magic number");
+	if (header.version > RG_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("version %u of the row group format is not supported", header.version),
+				 errdetail("This library reads versions up to %d.", RG_VERSION),
+				 errhint("Install the version of omendb that wrote the table, or a later one.")));
+	if (header.version == 0)
+		source->damaged(source, 0, "version of a row group is out of range");
+	rg_check(group, 0, rg_check_header(&header, group_id));
+
+	whole = MemoryContextAlloc(group->context, header.header_bytes);
+	memcpy(whole, source->read(source, 0, header.header_bytes), header.header_bytes);
+	crc = whole->crc;
+	whole->crc = 0;
+	if (column_crc(whole, header.header_bytes) != crc)
+		source->damaged(source, 0, "checksum of a row group's header is wrong");
+	whole->crc = crc;
+
+	/* it was read twice */
+	if (memcmp(whole, &header, sizeof(header)) != 0)
+		source->damaged(source, 0, "header of a row group is not stable");
+	return whole;
+}
+
+/* rg_check_form --- is the column's form possible, and that of the attribute (if not NULL)? */
+static const char *
+rg_check_form(const ColDesc *desc, Form_pg_attribute att)
+{
+	bool byval = desc->typbyval != 0;
+
+	if (att != NULL && (desc->typlen != att->attlen || byval != att->attbyval))
+		return "column has another physical form than the table's";
+	if (desc->store == COL_STORE_NONE)
+		return att != NULL && desc->type_oid == InvalidOid
+				   ? "column was dropped when the row group was written"
+				   : NULL;
+	if (desc->type_oid == InvalidOid)
+		return "dropped column has values";
+
+	if (desc->flags & COL_FLAG_NUMERIC)
+		return byval || desc->typlen != -1 ? "numeric column is not of variable length" : NULL;
+	switch (desc->store)
+	{
+		case COL_STORE_CODE:
+			return !byval || rg_code_form(desc->order, desc->typlen) == RG_FORM_NONE
+					   ? "column of codes is not of a type passed by value"
+					   : NULL;
+		case COL_STORE_FIXED:
+			return byval || desc->typlen <= 0 ? "column is not of a fixed length" : NULL;
+		default:
+			return byval || desc->typlen != -1 ? "column is not of variable length" : NULL;
+	}
+}
+
+static uint8
+rg_alignment(char typalign)
+{
+	switch (typalign)
+	{
+		case TYPALIGN_DOUBLE:
+			return ALIGNOF_DOUBLE;
+		case TYPALIGN_INT:
+			return ALIGNOF_INT;
+		case TYPALIGN_SHORT:
+			return ALIGNOF_SHORT;
+		default:
+			return 1;
+	}
+}
+
+static void
+rg_column_init(RgColumn *col, const ColDesc *desc, int16 typlen, bool typbyval, char typalign)
+{
+	MemSet(col, 0, sizeof(*col));
+	col->desc = desc;
+	col->constant = desc == NULL || desc->store == COL_STORE_NONE;
+	col->missing_null = true;
+	col->typlen = typlen;
+	col->typbyval = typbyval;
+	/* a varlena has a length word of 4 bytes here */
+	col->align = typlen == -1 ? Max(rg_alignment(typalign), ALIGNOF_INT) : rg_alignment(typalign);
+	col->decoded_vector = -1;
+	col->payload_vector = -1;
+	col->spans_vector = -1;
+	if (!col->constant && desc->store == COL_STORE_CODE && !rg_column_is_numeric(col))
+		col->form = rg_code_form(desc->order, desc->typlen);
+}
+
+RgGroup *
+rg_open(RgSource *source, uint64 group_id, TupleDesc desc, MemoryContext parent)
+{
+	MemoryContext context =
+		AllocSetContextCreate(parent, "omendb row group", ALLOCSET_DEFAULT_SIZES);
+	RgGroup *group = MemoryContextAllocZero(context, sizeof(RgGroup));
+	const RgHeader *header;
+	uint64 end;
+
+	group->context = context;
+	group->source = source;
+	group->natts = desc->natts;
+	group->header = header = rg_read_header(group, group_id);
+	group->descs = (const ColDesc *) (header + 1);
+	group->columns = MemoryContextAllocZero(context, Max(desc->natts, 1) * sizeof(RgColumn));
+
+	if (header->natts > desc->natts)
+		source->damaged(source, 0, "row group has more columns than the table");
+	end = header->header_bytes;
+	for (int i = 0; i < header->columns; i++)
+	{
+		const ColDesc *column = &group->descs[i];
+		uint64 offset = sizeof(RgHeader) + i * sizeof(ColDesc);
+		Form_pg_attribute att = i < header->natts ? TupleDescAttr(desc, i) : NULL;
+
+		rg_check(group, offset, column_check_desc(column, header->rows));
+		/* of a dropped column pg_upgrade does not keep the form, and nobody reads it */
+		rg_check(group, offset,
+				 rg_check_form(column, att != NULL && att->attisdropped ? NULL : att));
+		if (column->store == COL_STORE_NONE)
+			continue;
+		if (column->chunk_offset != end || column->chunk_bytes > header->stream_bytes - end)
+			source->damaged(source, offset, "column does not lie behind the previous one");
+		end += column->chunk_bytes;
+	}
+	if (end != header->stream_bytes)
+		source->damaged(source, 0, "row group does not end with its last column");
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		RgColumn *col = &group->columns[i];
+
+		if (att->attisdropped && i < header->natts)
+			rg_column_init(col, &group->descs[i], group->descs[i].typlen,
+						   group->descs[i].typbyval != 0, (char) group->descs[i].typalign);
+		else
+			rg_column_init(col, i < header->natts ? &group->descs[i] : NULL, att->attlen,
+						   att->attbyval, att->attalign);
+		if (att->attisdropped)
+			col->constant = true;
+		else if (col->desc == NULL)
+			col->missing = getmissingattr(desc, i + 1, &col->missing_null);
+	}
+	if ((header->flags & RG_FLAG_XMIN) != 0)
+	{
+		const ColDesc *column = &group->descs[header->natts];
+
+		if (column->store != COL_STORE_CODE || column->typlen != sizeof(TransactionId) ||
+			column->order != COL_ORDER_UNSIGNED || column->null_count > 0)
+			source->damaged(source, sizeof(RgHeader) + header->natts * sizeof(ColDesc),
+							"column of transaction IDs has another form");
+		rg_column_init(&group->xmin, column, column->typlen, true, TYPALIGN_INT);
+	}
+	return group;
+}
+
+void
+rg_close(RgGroup *group)
+{
+	MemoryContextDelete(group->context);
+}
+
+const RgHeader *
+rg_header(const RgGroup *group)
+{
+	return group->header;
+}
+
+const ColDesc *
+rg_column(const RgGroup *group, int column)
+{
+	Assert(column >= 0 && column < group->header->columns);
+	return &group->descs[column];
+}
+
+uint32
+rg_vector_rows(const RgGroup *group, uint32 vector)
+{
+	Assert(vector < group->header->vectors);
+	return Min(group->header->rows - vector * COL_VECTOR_ROWS, COL_VECTOR_ROWS);
+}
+
+/* ---- parts of a chunk ---- */
+
+const ColVector *
+rg_load_vectors(RgGroup *group, RgColumn *col)
+{
+	const ColDesc *desc = col->desc;
+
+	Assert(!col->constant);
+	if (col->vectors == NULL)
+	{
+		uint32 bytes = desc->vectors * sizeof(ColVector);
+		ColVector *vectors = MemoryContextAlloc(group->context, bytes);
+		const char *wrong;
+
+		memcpy(vectors, group->source->read(group->source, desc->chunk_offset, bytes), bytes);
+		wrong = column_check_vectors(desc, vectors, group->header->rows);
+		if (wrong != NULL)
+			pfree(vectors);
+		rg_check(group, desc->chunk_offset, wrong);
+		col->vectors = vectors;
+	}
+	return col->vectors;
+}
+
+/* NULL if the column has none */
+const uint8 *
+rg_load_dict(RgGroup *group, RgColumn *col)
+{
+	const ColDesc *desc = col->desc;
+
+	if (col->dict == NULL && (desc->flags & COL_FLAG_DICT) != 0)
+	{
+		uint64 offset = desc->chunk_offset + desc->dict_offset;
+		uint8 *dict = MemoryContextAllocExtended(group->context, desc->dict_bytes, MCXT_ALLOC_HUGE);
+		const char *wrong;
+
+		memcpy(dict, group->source->read(group->source, offset, desc->dict_bytes),
+			   desc->dict_bytes);
+		wrong = column_check_dict(desc, dict);
+		if (wrong != NULL)
+			pfree(dict);
+		rg_check(group, offset, wrong);
+		col->dict = dict;
+	}
+	return col->dict;
+}
+
+/*
+ * rg_payload --- a vector's payload and its header, checked and fit to decode; good until the
+ * source is read or another payload is asked for, or, with `keep`, until another payload of the
+ * column is kept.
+ *
+ * Single values are often wanted in a row: a copy of ours saves checking the CRC again, which
+ * bytes read a second time would need, and decompressing again.
+ */
+static const uint8 *
+rg_payload(RgGroup *group, RgColumn *col, uint32 vector, bool keep, const ColVector **header)
+{
+	const ColVector *stored = &col->vectors[vector];
+	uint64 offset = col->desc->chunk_offset + stored->offset;
+	uint32 rows = rg_vector_rows(group, vector);
+	const uint8 *payload = (const uint8 *) "";
+	RgRoom *room = keep ? &col->payload : &group->expanded;
+
+	*header = &col->payload_header;
+	if (col->payload_vector == (int) vector)
+		return (const uint8 *) col->payload.data;
+	if (stored->bytes > 0)
+		payload = group->source->read(group->source, offset, stored->bytes);
+	rg_check(group, offset, column_check_payload(col->desc, stored, rows, payload));
+	if (keep)
+	{
+		col->payload_vector = -1;
+		col->spans_vector = -1;
+	}
+	if (stored->encoding == COL_ENC_PGLZ)
+	{
+		ColVector *plain = keep ? &col->payload_header : &group->expanded_header;
+		char *out = rg_room(group, room, column_expanded_bytes(stored, rows, payload));
+
+		rg_check(group, offset, column_expand(stored, rows, payload, plain, (uint8 *) out));
+		payload = (const uint8 *) out;
+		*header = plain;
+	}
+	else if (keep)
+	{
+		payload = memcpy(rg_room(group, room, stored->bytes), payload, stored->bytes);
+		col->payload_header = *stored;
+	}
+	else
+		*header = stored;
+	if (keep)
+		col->payload_vector = (int) vector;
+	return payload;
+}
+
+const ColVector *
+rg_vector_header(RgGroup *group, int column, uint32 vector)
+{
+	RgColumn *col = &group->columns[column];
+
+	Assert(column >= 0 && column < group->natts);
+	Assert(vector < group->header->vectors);
+	return col->constant ? NULL : &rg_load_vectors(group, col)[vector];
+}
+
+/* ---- datums of by-reference types ---- */
+
+static inline Size
+rg_varlena(char *at, const uint8 *data, uint32 bytes)
+{
+	SET_VARSIZE(at, bytes + VARHDRSZ);
+	memcpy(at + VARHDRSZ, data, bytes);
+	return bytes + VARHDRSZ;
+}
+
+static inline Size
+rg_numeric(char *at, const ColDesc *desc, uint64 code)
+{
+	uint32 bytes =
+		numeric_write((int64) (code ^ RG_SIGN8), (uint32) desc->scale, (uint8 *) at + VARHDRSZ);
+
+	SET_VARSIZE(at, bytes + VARHDRSZ);
+	return bytes + VARHDRSZ;
+}
+
+/* a value of FIXED or BYTES as the datum it is; `at` is aligned and has room */
+static inline Size
+rg_reference(const RgColumn *col, char *at, ColSpan span)
+{
+	if (col->typlen == -1)
+		return rg_varlena(at, span.data, span.bytes);
+	memcpy(at, span.data, span.bytes);
+	return span.bytes;
+}
+
+/* most that a value of `bytes` takes, with what aligns the next one */
+static inline Size
+rg_reference_room(const RgColumn *col, Size bytes)
+{
+	return bytes + (col->typlen == -1 ? VARHDRSZ : 0) + col->align - 1;
+}
+
+/* rg_dict_datum --- entry of the dictionary; made when first asked for */
+static Datum
+rg_dict_datum(RgColumn *col, uint32 position)
+{
+	const ColDesc *desc = col->desc;
+	Size place;
+	char *at;
+
+	if (likely(col->dict_datums[position] != (Datum) 0))
+		return col->dict_datums[position];
+
+	/* each entry has a place of its own, whatever the order they are made in */
+	if (desc->store == COL_STORE_CODE)
+	{
+		place = position * rg_reference_room(col, NUMERIC_PAYLOAD_MAX);
+		at = col->dict_room + TYPEALIGN(col->align, place);
+		rg_numeric(at, desc, column_dict_code(col->dict, position));
+	}
+	else
+	{
+		ColSpan span = column_dict_span(desc, col->dict, position);
+
+		place = (Size) (span.data - column_dict_span(desc, col->dict, 0).data) +
+				position * rg_reference_room(col, 0);
+		at = col->dict_room + TYPEALIGN(col->align, place);
+		rg_reference(col, at, span);
+	}
+	col->dict_datums[position] = PointerGetDatum(at);
+	return col->dict_datums[position];
+}
+
+static void
+rg_dict_datums_init(RgGroup *group, RgColumn *col)
+{
+	const ColDesc *desc = col->desc;
+	Size room = desc->dict_count * rg_reference_room(col, 0);
+
+	if (desc->store == COL_STORE_CODE)
+		room += desc->dict_count * (Size) NUMERIC_PAYLOAD_MAX;
+	else
+		room += desc->dict_bytes;
+	if (col->dict_room == NULL)
+		col->dict_room = MemoryContextAllocExtended(group->context, room, MCXT_ALLOC_HUGE);
+	col->dict_datums = MemoryContextAllocExtended(group->context, desc->dict_count * sizeof(Datum),
+												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* ---- vectors ---- */
+
+/* all NULL slots of a by-reference column are 0 */
+static void
+rg_fill(RgVector *decoded, uint32 rows, Datum value)
+{
+	for (uint32 i = 0; i < rows; i++)
+		decoded->values[i] = decoded->nulls[i] ? (Datum) 0 : value;
+}
+
+static void
+rg_decode_dict(RgGroup *group, RgColumn *col, const ColVector *header, uint32 rows,
+			   const uint8 *payload)
+{
+	RgVector *decoded = col->decoded;
+	uint32 *positions = group->scratch->positions;
+
+	column_decode_positions(header, rows, payload, positions);
+	for (uint32 i = 0; i < rows; i++)
+		decoded->values[i] = decoded->nulls[i] ? (Datum) 0 : rg_dict_datum(col, positions[i]);
+}
+
+static void
+rg_decode_numerics(RgGroup *group, RgColumn *col, const ColVector *header, uint32 rows,
+				   const uint8 *payload)
+{
+	RgVector *decoded = col->decoded;
+	uint64 *codes = group->scratch->codes;
+	bool one = header->encoding == COL_ENC_CONST;
+	char *at;
+
+	column_decode_codes(col->desc, header, rows, payload, col->dict, codes);
+	at = rg_room(group, &col->room, rows * rg_reference_room(col, NUMERIC_PAYLOAD_MAX));
+	if (one)
+	{
+		rg_numeric(at, col->desc, header->min);
+		rg_fill(decoded, rows, PointerGetDatum(at));
+		return;
+	}
+	for (uint32 i = 0; i < rows; i++)
+	{
+		decoded->values[i] = (Datum) 0;
+		if (decoded->nulls[i])
+			continue;
+		decoded->values[i] = PointerGetDatum(at);
+		at += TYPEALIGN(col->align, rg_numeric(at, col->desc, codes[i]));
+	}
+}
+
+static void
+rg_decode_spans(RgGroup *group, RgColumn *col, const ColVector *header, uint32 rows,
+				const uint8 *payload)
+{
+	RgVector *decoded = col->decoded;
+	ColSpan *spans = group->scratch->spans;
+	Size total = 0;
+	char *at;
+
+	column_decode_spans(col->desc, header, rows, payload, col->dict, spans);
+	if (header->encoding == COL_ENC_CONST)
+	{
+		at = rg_room(group, &col->room, rg_reference_room(col, spans[0].bytes));
+		rg_reference(col, at, spans[0]);
+		rg_fill(decoded, rows, PointerGetDatum(at));
+		return;
+	}
+	for (uint32 i = 0; i < rows; i++)
+		total += spans[i].bytes;
+	at = rg_room(group, &col->room, total + rows * rg_reference_room(col, 0));
+	for (uint32 i = 0; i < rows; i++)
+	{
+		decoded->values[i] = (Datum) 0;
+		if (decoded->nulls[i])
+			continue;
+		decoded->values[i] = PointerGetDatum(at);
+		at += TYPEALIGN(col->align, rg_reference(col, at, spans[i]));
+	}
+}
+
+/* rg_decode --- a vector with values into col->decoded */
+static void
+rg_decode(RgGroup *group, RgColumn *col, uint32 vector)
+{
+	const ColDesc *desc = col->desc;
+	const ColVector *header = &rg_load_vectors(group, col)[vector];
+	uint32 rows = rg_vector_rows(group, vector);
+	RgVector *decoded = col->decoded;
+	const uint8 *dict = header->encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
+	const uint8 *payload;
+
+	if (group->scratch == NULL)
+		group->scratch = MemoryContextAlloc(group->context, sizeof(*group->scratch));
+	if (dict != NULL && !col->typbyval && col->dict_datums == NULL &&
+		desc->dict_bytes <= RG_DICT_DATUMS_MAX)
+		rg_dict_datums_init(group, col);
+
+	payload = rg_payload(group, col, vector, false, &header);
+	column_decode_nulls(header, rows, payload, decoded->nulls);
+	decoded->any_null = header->null_count > 0;
+
+	if (header->encoding == COL_ENC_NULLS)
+		memset(decoded->values, 0, rows * sizeof(Datum));
+	else if (col->typbyval)
+	{
+		column_decode_codes(desc, header, rows, payload, dict, group->scratch->codes);
+		rg_codes_to_datums(col->form, group->scratch->codes, rows, decoded->values);
+	}
+	else if (dict != NULL && col->dict_datums != NULL)
+		rg_decode_dict(group, col, header, rows, payload);
+	else if (desc->store == COL_STORE_CODE)
+		rg_decode_numerics(group, col, header, rows, payload);
+	else
+		rg_decode_spans(group, col, header, rows, payload);
+}
+
+const RgVector *
+rg_vector(RgGroup *group, int column, uint32 vector)
+{
+	RgColumn *col = &group->columns[column];
+
+	Assert(column >= 0 && column < group->natts);
+	Assert(vector < group->header->vectors);
+
+	if (col->decoded_vector == (int) vector)
+		return col->decoded;
+	if (col->decoded == NULL)
+		col->decoded = MemoryContextAlloc(group->context, sizeof(RgVector));
+
+	if (!col->constant)
+	{
+		/* an error must not leave half a vector behind */
+		col->decoded_vector = -1;
+		rg_decode(group, col, vector);
+	}
+	else if (col->decoded_vector < 0)
+	{
+		memset(col->decoded->nulls, col->missing_null, sizeof(col->decoded->nulls));
+		col->decoded->any_null = col->missing_null;
+		rg_fill(col->decoded, COL_VECTOR_ROWS, col->missing);
+	}
+	col->decoded_vector = (int) vector;
+	return col->decoded;
+}
+
+/* ---- single values ---- */
+
+/* rg_copied --- a by-reference datum in the current context */
+static Datum
+rg_copied(const RgColumn *col, Datum value)
+{
+	Size bytes = col->typlen == -1 ? VARSIZE(DatumGetPointer(value)) : (Size) col->typlen;
+
+	return PointerGetDatum(memcpy(palloc(bytes), DatumGetPointer(value), bytes));
+}
+
+/*
+ * rg_span --- one value of a FIXED or BYTES column, from the payload that is kept.
+ *
+ * To find a value of a variable length takes the lengths of all those before it:
+ * who wants a second one gets all of them.
+ */
+static ColSpan
+rg_span(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool again)
+{
+	const ColVector *header = &col->payload_header;
+	const uint8 *payload = (const uint8 *) col->payload.data;
+	uint32 rows = rg_vector_rows(group, vector);
+
+	if (col->spans_vector == (int) vector)
+		return col->spans[i];
+	if (!again || header->encoding != COL_ENC_PLAIN || col->desc->store != COL_STORE_BYTES)
+		return column_span_at(col->desc, header, rows, payload, col->dict, i);
+
+	if (col->spans == NULL)
+		col->spans = MemoryContextAlloc(group->context, COL_VECTOR_ROWS * sizeof(ColSpan));
+	column_decode_spans(col->desc, header, rows, payload, NULL, col->spans);
+	col->spans_vector = (int) vector;
+	return col->spans[i];
+}
+
+Datum
+rg_value(RgGroup *group, int column, uint32 row, bool *isnull)
+{
+	RgColumn *col = &group->columns[column];
+	uint32 vector = row / COL_VECTOR_ROWS;
+	uint32 i = row % COL_VECTOR_ROWS;
+	const ColDesc *desc = col->desc;
+	const ColVector *header;
+	const uint8 *payload;
+	const uint8 *dict;
+	uint32 rows;
+	bool again;
+	ColSpan span;
+	char *at;
+
+	Assert(column >= 0 && column < group->natts);
+	Assert(row < group->header->rows);
+
+	if (col->constant)
+	{
+		*isnull = col->missing_null;
+		return col->missing;
+	}
+	if (col->decoded_vector == (int) vector)
+	{
+		*isnull = col->decoded->nulls[i];
+		if (*isnull || col->typbyval)
+			return col->decoded->values[i];
+		return rg_copied(col, col->decoded->values[i]);
+	}
+
+	(void) rg_load_vectors(group, col);
+	rows = rg_vector_rows(group, vector);
+	again = col->payload_vector == (int) vector;
+	payload = rg_payload(group, col, vector, true, &header);
+	*isnull = column_is_null(header, rows, payload, i);
+	if (*isnull)
+		return (Datum) 0;
+
+	dict = header->encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
+	if (desc->store == COL_STORE_CODE)
+	{
+		uint64 code = column_code_at(desc, header, rows, payload, dict, i);
+
+		if (col->typbyval)
+			return rg_code_datum(col->form, code);
+		at = palloc(NUMERIC_PAYLOAD_MAX + VARHDRSZ);
+		rg_numeric(at, desc, code);
+		return PointerGetDatum(at);
+	}
+	span = rg_span(group, col, vector, i, again);
+	at = palloc(span.bytes + VARHDRSZ);
+	rg_reference(col, at, span);
+	return PointerGetDatum(at);
+}
+
+TransactionId
+rg_row_xmin(RgGroup *group, uint32 row)
+{
+	RgColumn *col = &group->xmin;
+	uint32 vector = row / COL_VECTOR_ROWS;
+	const ColVector *header;
+	const uint8 *payload;
+
+	Assert(row < group->header->rows);
+	if (col->desc == NULL)
+		return InvalidTransactionId;
+	(void) rg_load_vectors(group, col);
+	payload = rg_payload(group, col, vector, true, &header);
+	return (TransactionId) column_code_at(
+		col->desc, header, rg_vector_rows(group, vector), payload,
+		header->encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL, row % COL_VECTOR_ROWS);
+}

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# valgrind.sh [--build | SUITE-OPTION...]: make check-valgrind, also called check-asan. The regression
+# tests, preloaded, with every server process under valgrind. Fails when a test fails or when valgrind
+# complains of anything: a value we left uninitialised may come to light in code that is not ours, and
+# PostgreSQL on its own gives no complaint beyond its own suppressions.
+#
+# The server is PostgreSQL built with USE_VALGRIND from Debian's source, so that valgrind knows memory
+# contexts; it is kept in the cache. --build does only that, and prints its folder.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=test/run/lib.sh
+. "$here/lib.sh"
+# shellcheck source=test/run/pgdist.sh
+. "$here/pgdist.sh"
+
+prefix=$(pg_build valgrind)
+[ "${1:-}" != --build ] || { echo "$prefix"; exit; }
+
+logs=$(mktemp -d "${TMPDIR:-/tmp}/omendb-valgrind.XXXXXX")
+mkdir -m 1777 "$logs/out"
+export OMENDB_POSTGRES=$logs/postgres
+cat >"$OMENDB_POSTGRES" <<EOT
+#!/bin/sh
+exec valgrind --quiet --leak-check=no --track-origins=yes --trace-children=yes --vgdb=no \\
+	--num-callers=30 --fullpath-after= --error-markers=BEGIN-ERROR,END-ERROR \\
+	--gen-suppressions=all --suppressions=$prefix/valgrind.supp --log-file=$logs/out/%p.log \\
+	$prefix/bin/postgres "\$@"
+EOT
+chmod 755 "$logs" "$OMENDB_POSTGRES"
+
+status=0
+PG_CONFIG=$prefix/bin/pg_config OMENDB_KIND_SECONDS=3600 "$here/suite.sh" --name valgrind \
+	--kinds regress --modes preload --make-flags 'WERROR=1 TESTING=1 CHECK_PAGES=1' "$@" || status=$?
+
+[ -n "$(ls "$logs/out")" ] || { say "valgrind: no server ran under it"; exit 1; }
+complaints=$(cat "$logs"/out/* | grep -c BEGIN-ERROR || true)
+if [ "$complaints" -gt 0 ]; then
+	cat "$logs"/out/* | sed -n '/BEGIN-ERROR/,/END-ERROR/p' | head -200
+	say "logs: $logs"
+	status=1
+else
+	rm -rf "$logs"
+fi
+say "valgrind: $complaints complaints"
+exit "$status"

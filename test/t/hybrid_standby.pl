@@ -1,0 +1,230 @@
+# A streaming standby through everything an omendb table does, with every replayed page compared.
+use strict;
+use warnings;
+
+use OmendbTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($primary, $standby);
+
+sub query { return $primary->safe_psql('postgres', shift); }
+
+my $directory = q{SELECT string_agg(concat_ws(' ', group_id, first_row, rows, state, xmin, pages, start_block, stream_bytes), ', '
+	ORDER BY start_block) FROM omendb.row_groups('%s')};
+
+# The standby has caught up: the rows are those of the control on either side, and the directories are the same.
+sub same
+{
+	my ($what, %controls) = @_;
+
+	$primary->wait_for_catchup($standby);
+	for my $table (sort keys %controls)
+	{
+		hybrid_same($_, "$what, " . $_->name, $table, $controls{$table}) for $primary, $standby;
+		hybrid_clean($_, "$what, " . $_->name, $table) for $primary, $standby;
+		my $sql = sprintf $directory, $table;
+		is($standby->safe_psql('postgres', $sql), query($sql), "$what: $table: the standby has the primary's directory");
+	}
+	return;
+}
+
+sub start_pair
+{
+	my ($mode) = @_;
+
+	$primary = new_node("hybrid_primary_$mode", $mode, allows_streaming => 1);
+	$primary->append_conf('postgresql.conf', <<'CONF');
+wal_consistency_checking = 'all'
+max_standby_streaming_delay = -1
+max_prepared_transactions = 5
+restart_after_crash = on
+CONF
+	$primary->start;
+	install_hybrid($primary);
+	query('ALTER DATABASE postgres SET omendb.row_group_rows = 100');
+	$primary->backup('base');
+	$standby = PostgreSQL::Test::Cluster->new("hybrid_standby_$mode");
+	$standby->init_from_backup($primary, 'base', has_streaming => 1);
+	$standby->start;
+	return;
+}
+
+# The primary freezes groups that a snapshot on the standby does not see yet: it is cancelled, or goes on
+# not to see them.
+sub old_snapshot
+{
+	my ($mode) = @_;
+
+	query(q{CREATE TABLE young (id bigint, k int, v text) USING omendb; SELECT load('young', 1, 100)});
+	$primary->wait_for_catchup($standby);
+	$standby->adjust_conf('postgresql.conf', 'max_standby_streaming_delay', '0');
+	$standby->reload;
+	for my $vacuum ('VACUUM', 'VACUUM (FREEZE)')
+	{
+		my $session = $standby->background_psql('postgres', on_error_stop => 0);
+		my $before = $session->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM young');
+		query(q{SELECT load('young', 101, 300); SELECT txid_current()});
+		query("$vacuum young");
+		$primary->wait_for_catchup($standby);
+		$session->{stderr} = '';
+		my $after = eval { $session->query('SELECT count(*) FROM young') } // '';
+		my $canceled = $after eq '' || $session->{stderr} =~ /conflict with recovery|terminating connection|closed the connection/;
+		ok($after eq $before || $canceled, "$mode: $vacuum: an old snapshot on the standby: " . ($canceled ? 'cancelled' : "$before, $after"));
+		eval { $session->quit };
+	}
+	$standby->adjust_conf('postgresql.conf', 'max_standby_streaming_delay', '-1');
+	$standby->reload;
+	query('DROP TABLE young');
+	return;
+}
+
+sub operations
+{
+	my ($mode) = @_;
+	my %all = (t => 'c', ti => 'ci');
+
+	query(q{CREATE TABLE t (id bigint, k int, v text) USING omendb; CREATE TABLE c (id bigint, k int, v text) USING heap;
+		CREATE TABLE ti (id bigint, k int, v text) USING omendb; CREATE TABLE ci (id bigint, k int, v text) USING heap});
+	same("$mode: empty tables", %all);
+	query(q{SELECT load(t, 1, 550) FROM unnest('{t,c,ti,ci}'::text[]) t;
+		INSERT INTO t SELECT * FROM hybrid_rows(551, 900); INSERT INTO c SELECT * FROM hybrid_rows(551, 900);
+		SELECT load('t', 901, 1250), load('c', 901, 1250)});
+	is(hybrid_groups($primary, 't', 'visible'), 8, "$mode: groups");
+	query('CREATE INDEX ti_id ON ti USING alex (id); CREATE INDEX ti_k ON ti (k)');
+	same("$mode: loads", %all);
+
+	# a cursor on the standby, over a load that is rolled back, its pages freed and used again
+	my $cursor = $standby->background_psql('postgres');
+	$cursor->query_safe(q{BEGIN ISOLATION LEVEL REPEATABLE READ; DECLARE old SCROLL CURSOR FOR SELECT id FROM t; MOVE 300 FROM old});
+	query(q{BEGIN; SELECT load('t', 5001, 5500); SAVEPOINT a; SELECT load('t', 6001, 6200); ROLLBACK});
+	same("$mode: loads rolled back", %all);
+	# no truncation of hot pages, which would have to wait for the cursor
+	query('VACUUM (TRUNCATE off) t');
+	same("$mode: loads rolled back, vacuumed", %all);
+	query(q{SELECT load('t', 5001, 5500), load('c', 5001, 5500)});
+	same("$mode: freed pages used again", %all);
+	is($cursor->query_safe('SELECT count(*) FROM t'), 1250, "$mode: the old snapshot on the standby");
+	$cursor->query_safe('MOVE ALL FROM old; MOVE BACKWARD ALL FROM old; MOVE 1250 FROM old');
+	is($cursor->query_safe('FETCH 1 FROM old; SELECT count(*), sum(id) FROM t'), '1250|' . 1250 * 1251 / 2,
+		"$mode: the old cursor on the standby");
+	$cursor->quit;
+	query(q{BEGIN; SELECT load('t', 7001, 7250), load('c', 7001, 7250); SAVEPOINT a; SELECT load('t', 8001, 8250); ROLLBACK TO a; COMMIT; VACUUM t});
+	same("$mode: a savepoint rolled back", %all);
+	old_snapshot($mode);
+
+	# loads that are under way, or prepared, are not seen
+	my $load = $primary->background_psql('postgres');
+	$load->query_safe(q{BEGIN; SELECT load('t', 20001, 20250)});
+	query(q{BEGIN; SELECT load('t', 21001, 21250); PREPARE TRANSACTION 'later'});
+	same("$mode: loads under way", %all);
+	query('VACUUM t');
+	same("$mode: loads under way, vacuumed", %all);
+	$load->query_safe('COMMIT');
+	$load->quit;
+	query(q{SELECT load('c', 20001, 20250)});
+	query(q{COMMIT PREPARED 'later'; SELECT load('c', 21001, 21250)});
+	same("$mode: they are committed", %all);
+
+	# a standby that starts again
+	query('CHECKPOINT');
+	$primary->wait_for_catchup($standby);
+	$standby->safe_psql('postgres', 'CHECKPOINT');
+	query(q{SELECT load(t, 22001, 22250) FROM unnest('{t,c,ti,ci}'::text[]) t; VACUUM t, ti});
+	$primary->wait_for_catchup($standby);
+	$standby->stop('immediate');
+	$standby->start;
+	same("$mode: standby restarted", %all);
+
+	# rewrites
+	query(q{DELETE FROM t WHERE id BETWEEN 560 AND 700; DELETE FROM c WHERE id BETWEEN 560 AND 700;
+		UPDATE t SET k = -k WHERE id BETWEEN 710 AND 800; UPDATE c SET k = -k WHERE id BETWEEN 710 AND 800});
+	query('VACUUM FULL t; CLUSTER ti USING ti_k');
+	cmp_ok(hybrid_groups($primary, $_, 'visible'), '>', 5, "$mode: groups of $_ after a rewrite") for 't', 'ti';
+	same("$mode: VACUUM FULL, CLUSTER", %all);
+	is($standby->safe_psql('postgres', q{SELECT omendb.alex_check('ti_id', true)}), '', "$mode: the index on the standby");
+	is($standby->safe_psql('postgres', q{SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT count(*), sum(k) FROM ti WHERE id > 0}),
+		query('SELECT count(*), sum(k) FROM ci'), "$mode: index scan on the standby");
+	query(q{ALTER TABLE t ALTER k TYPE bigint; ALTER TABLE c ALTER k TYPE bigint; ALTER TABLE t ADD d int DEFAULT 5; ALTER TABLE c ADD d int DEFAULT 5});
+	query(q{VACUUM (FREEZE) t, ti});
+	same("$mode: ALTER TABLE, VACUUM FREEZE", %all);
+	query(q{ALTER TABLE t DROP d; ALTER TABLE c DROP d; TRUNCATE ti, ci; SELECT load('ti', 1, 250), load('ci', 1, 250);
+		BEGIN; TRUNCATE t, c; SELECT load('t', 1, 350), load('c', 1, 350); SAVEPOINT a; TRUNCATE t; SELECT load('t', 1, 500); ROLLBACK TO a; COMMIT});
+	same("$mode: TRUNCATE", %all);
+
+	# tables made with their rows
+	query(q{CREATE TABLE made USING omendb AS SELECT * FROM c; CREATE MATERIALIZED VIEW mat USING omendb AS SELECT * FROM c;
+		SELECT load('c', 1001, 1200); REFRESH MATERIALIZED VIEW mat; SELECT load('made', 1001, 1200), load('t', 1001, 1200)});
+	same("$mode: CREATE TABLE AS, REFRESH", %all, made => 'c', mat => 'c');
+	query(q{DROP TABLE made; DROP MATERIALIZED VIEW mat});
+	query(q{CREATE UNLOGGED TABLE u (id bigint, k int, v text) USING omendb; SELECT load('u', 1, 250)});
+	$primary->wait_for_catchup($standby);
+	my ($status, $out, $err) = $standby->psql('postgres', 'SELECT count(*) FROM u');
+	like($err, qr/cannot access temporary or unlogged relations during recovery/, "$mode: unlogged on the standby");
+	for my $sql (q{SELECT load('t', 1, 2)}, 'VACUUM FULL t', 'INSERT INTO t VALUES (1)')
+	{
+		($status, $out, $err) = $standby->psql('postgres', $sql);
+		like($err, qr/cannot execute .* during recovery|read-only transaction/, "$mode: the standby refuses $sql");
+	}
+	return;
+}
+
+# The primary dies with a load at each point; the standby takes over and puts it in order.
+sub promotion
+{
+	my ($mode) = @_;
+	my $holder = $primary->background_psql('postgres');
+	my @sessions;
+
+	$holder->query_safe("SELECT pg_advisory_lock(hashtext('$_'))") for 'hybrid_pages_written', 'hybrid_published';
+	for my $point ('hybrid_pages_written', 'hybrid_published')
+	{
+		my $session = $primary->background_psql('postgres', on_error_stop => 0);
+		my $pid = $session->query('SELECT pg_backend_pid()');
+		my $table = $point eq 'hybrid_published' ? 't' : 'ti';
+		query('DROP INDEX IF EXISTS ti_id, ti_k');
+		$session->query_until(qr/begun/, "SET omendb.stop_points = '$point=wait';\n\\echo begun\nSELECT load('$table', 30001, 30250);\n");
+		$primary->poll_query_until('postgres', "SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE pid = $pid")
+		  or die "$point is not reached";
+		push @sessions, $session;
+	}
+	query(q{BEGIN; SELECT load('t', 31001, 31250); PREPARE TRANSACTION 'across'});
+	query('SELECT pg_switch_wal(); INSERT INTO t SELECT * FROM hybrid_rows(40001, 40010); INSERT INTO c SELECT * FROM hybrid_rows(40001, 40010)');
+	$primary->wait_for_catchup($standby);
+	$primary->stop('immediate');
+	eval { $_->quit } for $holder, @sessions;
+	$standby->promote;
+	($primary, $standby) = ($standby, $primary);
+	for my $table ('t', 'ti')
+	{
+		hybrid_same($primary, "$mode: promoted", $table, $table eq 't' ? 'c' : 'ci');
+		hybrid_clean($primary, "$mode: promoted", $table);
+	}
+	query('VACUUM t, ti');
+	is(query(q{SELECT count(*) FROM omendb.row_groups('ti') WHERE state NOT IN ('visible', 'free', 'directory')}), 0,
+		"$mode: promoted: VACUUM has freed what was under way");
+	query(q{SELECT load(t, 50001, 50250) FROM unnest('{t,c,ti,ci}'::text[]) t; COMMIT PREPARED 'across'; SELECT load('c', 31001, 31250)});
+	query(q{INSERT INTO ti SELECT * FROM hybrid_rows(60001, 60500); INSERT INTO ci SELECT * FROM hybrid_rows(60001, 60500)});
+	query('VACUUM t; VACUUM FULL ti');
+	for my $table ('t', 'ti')
+	{
+		hybrid_same($primary, "$mode: promoted, written to", $table, $table eq 't' ? 'c' : 'ci');
+		hybrid_clean($primary, "$mode: promoted, written to", $table);
+	}
+	is(query('SELECT count(*) FROM u'), 0, "$mode: promoted: the unlogged table is empty");
+	hybrid_clean($primary, "$mode: promoted: unlogged", 'u');
+	query(q{SELECT load('u', 1, 250)});
+	is(query('SELECT count(*) FROM u'), 250, "$mode: promoted: the unlogged table is filled again");
+	return;
+}
+
+for my $mode (modes())
+{
+	start_pair($mode);
+	operations($mode);
+	promotion($mode);
+	$primary->stop;
+	unlike(slurp_file($_->logfile), qr/PANIC|TRAP:|inconsistent page found/, "$mode: log of " . $_->name)
+	  for $primary, $standby;
+}
+done_testing();

@@ -1,0 +1,298 @@
+/*
+ * column_testing.h
+ *		Columns for the tests of the column codec: values by distribution, NULLs by
+ *		pattern, and the parts of a chunk, each in an allocation of its exact size so that
+ *		the sanitizers see every step behind it.
+ */
+#ifndef COLUMN_TESTING_H
+#define COLUMN_TESTING_H
+
+#include "codec/bitpack.h"
+#include "codec/column.h"
+#include "codec/lanes.h"
+#include "unit.h"
+
+typedef enum CodeDist
+{
+	CODES_CONSTANT,
+	CODES_SEQUENTIAL,
+	CODES_THOUSANDS,  /* multiples of 1,000 and an odd offset */
+	CODES_POWERS,	  /* multiples of a great power of 2, modulo 2^64 */
+	CODES_RANDOM,	  /* 64 bits */
+	CODES_RANDOM32,	  /* 32 bits, as float4 */
+	CODES_EXTREMES,	  /* 0 and 2^64 - 1 */
+	CODES_FEW,		  /* ten wide values */
+	CODES_SOME,		  /* a thousand wide values */
+	CODES_SMALL,	  /* 0..1000 */
+	CODES_BY_VECTOR,  /* one value a vector */
+	CODES_TWO_RANGES, /* small ones, and a vector of great ones now and then */
+	CODES_DIST_COUNT
+} CodeDist;
+
+typedef enum SpanDist
+{
+	SPANS_CONSTANT,
+	SPANS_EMPTY,
+	SPANS_FEW,
+	SPANS_SOME, /* a thousand */
+	SPANS_RANDOM,
+	SPANS_PREFIXED, /* a long common prefix */
+	SPANS_ORDERED,
+	SPANS_ZEROES, /* differ in trailing zero bytes only */
+	SPANS_LONG,	  /* lengths up to 5,000 */
+	SPANS_RUNS,	  /* lengths of 200 to 500, in runs of a byte: compressible */
+	SPANS_DIST_COUNT
+} SpanDist;
+
+typedef enum NullDist
+{
+	NULLS_NONE,
+	NULLS_ALL,
+	NULLS_SPARSE,
+	NULLS_FIRST,
+	NULLS_LAST,
+	NULLS_VECTORS, /* whole vectors, and a few others */
+	NULLS_BUT_ONE,
+	NULLS_DIST_COUNT
+} NullDist;
+
+/* an input and the memory it points to */
+typedef struct TestColumn
+{
+	ColInput in;
+	uint8 *nulls;
+	uint64 *codes;
+	uint8 *bytes;
+	uint32 *offsets;
+	int16 typlen;
+} TestColumn;
+
+static inline uint64
+test_code(CodeDist dist, uint32 row, uint64 salt)
+{
+	switch (dist)
+	{
+		case CODES_CONSTANT:
+			return salt;
+		case CODES_SEQUENTIAL:
+			return row + 1;
+		case CODES_THOUSANDS:
+			return 777 + 1000 * unit_random_below(1000000);
+		case CODES_POWERS:
+			return salt + ((unit_random() & 0xFF) << 50);
+		case CODES_RANDOM:
+			return unit_random();
+		case CODES_RANDOM32:
+			return unit_random() >> 32;
+		case CODES_EXTREMES:
+			return unit_random() & 1 ? 0 : PG_UINT64_MAX;
+		case CODES_FEW:
+			return (1 + unit_random_below(10)) * UINT64CONST(0x123456789ABCDEF1);
+		case CODES_SOME:
+			return (1 + unit_random_below(1000)) * UINT64CONST(0x123456789ABCDEF1);
+		case CODES_SMALL:
+			return unit_random_below(1001);
+		case CODES_BY_VECTOR:
+			return salt + (row / COL_VECTOR_ROWS) * UINT64CONST(0x123456789ABCDEF1);
+		default:
+			return row / COL_VECTOR_ROWS % 3 == 1 ? unit_random() | UINT64CONST(1) << 63
+												  : unit_random_below(16);
+	}
+}
+
+/* a value of BYTES, written to dst, which has room for 5,000 bytes; returns its length */
+static inline uint32
+test_span(SpanDist dist, uint32 row, uint8 *dst)
+{
+	uint32 length = 0;
+
+	switch (dist)
+	{
+		case SPANS_CONSTANT:
+			return (uint32) sprintf((char *) dst, "the one and only value");
+		case SPANS_EMPTY:
+			return 0;
+		case SPANS_FEW:
+			return (uint32) sprintf((char *) dst, "country %u%s", (uint32) unit_random_below(9),
+									unit_random() & 1 ? "" : " of this world");
+		case SPANS_SOME:
+			return (uint32) sprintf((char *) dst, "customer number %u",
+									(uint32) unit_random_below(1000));
+		case SPANS_PREFIXED:
+			memset(dst, 'p', 100);
+			return 100 +
+				   (uint32) sprintf((char *) dst + 100, "%u", (uint32) unit_random_below(1000000));
+		case SPANS_ORDERED:
+			return (uint32) sprintf((char *) dst, "%08u", row / 3);
+		case SPANS_ZEROES:
+			length = (uint32) unit_random_below(12);
+			memset(dst, 0, length);
+			return length;
+		case SPANS_RUNS:
+			length = 200 + (uint32) unit_random_below(301);
+			for (uint32 i = 0; i < length;)
+			{
+				uint32 run = Min(length - i, 5 + (uint32) unit_random_below(60));
+
+				memset(dst + i, (int) unit_random_below(256), run);
+				i += run;
+			}
+			return length;
+		case SPANS_LONG:
+			length = (uint32) unit_random_below(5001);
+			break;
+		default:
+			length = (uint32) unit_random_below(20);
+			break;
+	}
+	for (uint32 i = 0; i < length; i++)
+		dst[i] = (uint8) unit_random();
+	return length;
+}
+
+static inline bool
+test_null(NullDist dist, uint32 row, uint32 rows)
+{
+	switch (dist)
+	{
+		case NULLS_ALL:
+			return true;
+		case NULLS_SPARSE:
+			return unit_random_below(16) == 0;
+		case NULLS_FIRST:
+			return row == 0;
+		case NULLS_LAST:
+			return row == rows - 1;
+		case NULLS_VECTORS:
+			return row / COL_VECTOR_ROWS % 3 != 1 || unit_random_below(100) == 0;
+		case NULLS_BUT_ONE:
+			return row != rows / 2;
+		default:
+			return false;
+	}
+}
+
+static inline TestColumn
+test_column(ColStore store, ColOrder order, uint32 rows, NullDist nulls)
+{
+	TestColumn c = { 0 };
+
+	c.in.store = store;
+	c.in.order = order;
+	c.in.rows = rows;
+	c.typlen = store == COL_STORE_CODE ? 8 : -1;
+	if (nulls != NULLS_NONE)
+	{
+		c.nulls = malloc(rows);
+		for (uint32 i = 0; i < rows; i++)
+			c.nulls[i] = test_null(nulls, i, rows) ? (uint8) (1 + i % 255) : 0;
+	}
+	c.in.nulls = c.nulls;
+	return c;
+}
+
+static inline TestColumn
+test_codes(CodeDist dist, ColOrder order, uint32 rows, NullDist nulls)
+{
+	TestColumn c = test_column(COL_STORE_CODE, order, rows, nulls);
+	uint64 salt = unit_random();
+
+	c.codes = malloc(rows * sizeof(uint64));
+	for (uint32 i = 0; i < rows; i++)
+	{
+		c.codes[i] = test_code(dist, i, salt);
+		if (order == COL_ORDER_FLOAT4)
+			c.codes[i] &= UINT32_MAX;
+	}
+	c.in.codes = c.codes;
+	return c;
+}
+
+static inline TestColumn
+test_bytes(SpanDist dist, uint32 rows, NullDist nulls)
+{
+	TestColumn c = test_column(COL_STORE_BYTES, COL_ORDER_BYTES, rows, nulls);
+	Size room = 65536;
+	Size used = 0;
+
+	c.offsets = malloc((rows + (Size) 1) * sizeof(uint32));
+	c.bytes = malloc(room);
+	for (uint32 i = 0; i < rows; i++)
+	{
+		c.offsets[i] = (uint32) used;
+		if (used + 5001 > room)
+			c.bytes = repalloc(c.bytes, room *= 2);
+		if (c.nulls == NULL || !c.nulls[i])
+			used += test_span(dist, i, c.bytes + used);
+	}
+	c.offsets[rows] = (uint32) used;
+	c.bytes = repalloc(c.bytes, used);
+	c.in.bytes = c.bytes;
+	c.in.offsets = c.offsets;
+	return c;
+}
+
+static inline TestColumn
+test_fixed(SpanDist dist, uint32 typlen, uint32 rows, NullDist nulls)
+{
+	TestColumn c = test_column(COL_STORE_FIXED, COL_ORDER_BYTES, rows, nulls);
+	uint8 value[5001];
+
+	c.typlen = (int16) typlen;
+	c.in.typlen = typlen;
+	c.bytes = malloc((Size) rows * typlen);
+	for (uint32 i = 0; i < rows; i++)
+	{
+		memset(value, 0, sizeof(value));
+		(void) test_span(dist, i, value);
+		memcpy(c.bytes + (Size) i * typlen, value, typlen);
+	}
+	c.in.bytes = c.bytes;
+	return c;
+}
+
+static inline void
+test_column_free(TestColumn *c)
+{
+	free(c->nulls);
+	free(c->codes);
+	free(c->bytes);
+	free(c->offsets);
+}
+
+static inline uint32
+test_vector_rows(uint32 rows, uint32 v)
+{
+	return Min(rows - v * COL_VECTOR_ROWS, COL_VECTOR_ROWS);
+}
+
+/* `bytes` bytes of their own, `skew` bytes off alignment; free() what it returns - skew */
+static inline uint8 *
+test_copy(const uint8 *src, Size bytes, Size skew)
+{
+	uint8 *copy = (uint8 *) malloc(bytes + skew + (bytes + skew == 0)) + skew;
+
+	if (bytes > 0)
+		memcpy(copy, src, bytes);
+	return copy;
+}
+
+/*
+ * The payload of a vector of PGLZ as one of PLAIN and its header; the caller frees it.  NULL if it is
+ * damaged.
+ */
+static inline uint8 *
+test_expand(const ColVector *vector, uint32 rows, const uint8 *payload, ColVector *plain)
+{
+	uint8 *out = malloc(column_expanded_bytes(vector, rows, payload));
+
+	if (column_expand(vector, rows, payload, plain, out) != NULL)
+	{
+		free(out);
+		return NULL;
+	}
+	check(plain->encoding == COL_ENC_PLAIN, "expanded to another encoding");
+	return out;
+}
+
+#endif
