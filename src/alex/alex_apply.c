@@ -15,12 +15,6 @@
 static AlexPlan apply_plan;
 static char apply_image[BLCKSZ + 16] __attribute__((aligned(8)));
 
-static inline bool
-page_inner(const char *page)
-{
-	return alex_opaque(page)->kind == ALEX_KIND_INNER;
-}
-
 /* ---- blocks ---- */
 
 /* the entries plan entry e puts into its block */
@@ -46,7 +40,7 @@ bool
 alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, int to)
 {
 	AlexPageOpaque *o = alex_opaque(out);
-	bool inner = page_inner(out);
+	AlexForm form = alex_page_form(out);
 	uint32 nblocks = 0;
 	uint32 off;
 	uint32 b = 0;
@@ -56,7 +50,7 @@ alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, 
 
 	for (int i = from; i < to; i++)
 		nblocks += plan->entries[i].kind != ALEX_PLAN_SKIP;
-	off = ALEX_DIR_OFF + nblocks * ALEX_DIR_ENTRY_BYTES;
+	off = ALEX_DIR_OFF(form) + nblocks * ALEX_DIR_ENTRY_BYTES(form);
 	if (off > ALEX_SPECIAL_OFF)
 		return false;
 	o->dirsize = o->nblocks = (uint16) nblocks;
@@ -65,18 +59,18 @@ alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, 
 	{
 		const AlexPlanEntry *e = &plan->entries[i];
 		AlexBlockDesc desc;
-		uint64 first_key;
+		AlexKey first_key;
 		uint32 bytes;
 
 		if (e->kind == ALEX_PLAN_SKIP)
 			continue;
-		if (off + e->bytes - ALEX_DIR_ENTRY_BYTES > ALEX_SPECIAL_OFF)
+		if (off + e->bytes - ALEX_DIR_ENTRY_BYTES(form) > ALEX_SPECIAL_OFF)
 			return false;
 		if (e->kind == ALEX_PLAN_COPY)
 		{
 			const AlexBlockDesc *old = alex_dir_desc(copy_from, e->old_block);
 
-			bytes = e->bytes - ALEX_DIR_ENTRY_BYTES;
+			bytes = e->bytes - ALEX_DIR_ENTRY_BYTES(form);
 			memcpy(out + off, copy_from + old->off, bytes);
 			desc = *old;
 			first_key = alex_dir_key(copy_from, e->old_block);
@@ -85,8 +79,8 @@ alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, 
 		{
 			if (e->model.n == 0 || entry_items(plan, e, items) != e->model.n)
 				return false;
-			bytes = alex_encode(items, &e->model, inner, (uint8 *) out + off, &desc);
-			if (bytes == 0 || bytes != e->bytes - ALEX_DIR_ENTRY_BYTES)
+			bytes = alex_encode(items, &e->model, form, (uint8 *) out + off, &desc);
+			if (bytes == 0 || bytes != e->bytes - ALEX_DIR_ENTRY_BYTES(form))
 				return false;
 			first_key = items[0].key;
 			for (uint32 k = 0; k < e->model.n; k++)
@@ -95,7 +89,7 @@ alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, 
 		desc.off = (uint16) off;
 		desc.cum = (uint16) nbase;
 		*alex_dir_desc(out, b) = desc;
-		memcpy(out + ALEX_DIR_OFF + b * ALEX_KEY_BYTES, &first_key, sizeof(first_key));
+		alex_dir_set_key(out, b, first_key);
 		off += bytes;
 		nbase += desc.n;
 		b++;
@@ -115,8 +109,10 @@ alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, 
 static void
 begin_image(const char *page)
 {
+	AlexForm form = alex_page_form(page);
+
 	memset(apply_image, 0, sizeof(apply_image));
-	memcpy(apply_image, page, ALEX_DIR_OFF);
+	memcpy(apply_image, page, ALEX_DIR_OFF(form));
 	memcpy(apply_image + ALEX_SPECIAL_OFF, page + ALEX_SPECIAL_OFF, sizeof(AlexPageOpaque));
 }
 
@@ -138,7 +134,8 @@ apply_gap_insert(char *page, const char *p, uint32 len)
 	uint8 *order = alex_gap_order(page);
 	uint32 pos;
 
-	if (len != 1 + raw || o->ngap >= ALEX_GAP_MAX || h->upper - h->lower < (int) need)
+	if (len != 1 + raw || o->ngap >= ALEX_GAP_MAX_OF(o->keybytes) ||
+		h->upper - h->lower < (int) need)
 		return false;
 	pos = (uint8) p[0];
 	if (pos > o->ngap)
@@ -177,18 +174,19 @@ static void
 grow_directory(char *page, uint32 by)
 {
 	AlexPageOpaque *o = alex_opaque(page);
+	AlexForm form = alex_page_form(page);
 	uint32 dirsize = o->dirsize;
-	uint32 shift = by * ALEX_DIR_ENTRY_BYTES;
-	char *blocks = page + ALEX_DIR_OFF + dirsize * ALEX_DIR_ENTRY_BYTES;
+	uint32 shift = by * ALEX_DIR_ENTRY_BYTES(form);
+	char *blocks = page + ALEX_DIR_OFF(form) + dirsize * ALEX_DIR_ENTRY_BYTES(form);
 	char *descs = (char *) alex_dir_desc(page, 0);
 	uint32 desc_bytes = o->nblocks * sizeof(AlexBlockDesc);
 
 	memmove(blocks + shift, blocks, (size_t) (page + o->blocks_end - blocks));
-	memmove(descs + by * ALEX_KEY_BYTES, descs, desc_bytes);
+	memmove(descs + by * ALEX_KEY_BYTES(form), descs, desc_bytes);
 	o->dirsize = (uint16) (dirsize + by);
 	/* unused directory slots are zero, so that equal pages have equal bytes */
-	memset(page + ALEX_DIR_OFF + o->nblocks * ALEX_KEY_BYTES, 0,
-		   (o->dirsize - o->nblocks) * ALEX_KEY_BYTES);
+	memset(page + ALEX_DIR_OFF(form) + o->nblocks * ALEX_KEY_BYTES(form), 0,
+		   (o->dirsize - o->nblocks) * ALEX_KEY_BYTES(form));
 	memset((char *) alex_dir_desc(page, o->nblocks), 0,
 		   (o->dirsize - o->nblocks) * sizeof(AlexBlockDesc));
 	for (uint32 b = 0; b < o->nblocks; b++)
@@ -201,7 +199,7 @@ apply_seal(char *page, const char *p, uint32 len)
 {
 	AlexPageHeader *h = alex_header(page);
 	AlexPageOpaque *o = alex_opaque(page);
-	bool inner = page_inner(page);
+	AlexForm form = alex_page_form(page);
 	uint32 old_lower = h->lower;
 	uint32 grow = 0;
 	AlexItem items[ALEX_BLOCK_ENTRIES_MAX];
@@ -215,8 +213,8 @@ apply_seal(char *page, const char *p, uint32 len)
 		return false;
 	if (o->nblocks + apply_plan.count > o->dirsize)
 		grow = (uint32) (o->nblocks + apply_plan.count - o->dirsize) + ALEX_DIR_SLACK;
-	if (o->blocks_end + grow * ALEX_DIR_ENTRY_BYTES + apply_plan.bytes -
-			apply_plan.count * ALEX_DIR_ENTRY_BYTES >
+	if (o->blocks_end + grow * ALEX_DIR_ENTRY_BYTES(form) + apply_plan.bytes -
+			apply_plan.count * ALEX_DIR_ENTRY_BYTES(form) >
 		h->upper)
 		return false;
 	if (grow > 0)
@@ -230,13 +228,13 @@ apply_seal(char *page, const char *p, uint32 len)
 
 		if (entry_items(&apply_plan, e, items) != e->model.n)
 			return false;
-		bytes = alex_encode(items, &e->model, inner, (uint8 *) page + o->blocks_end, &desc);
+		bytes = alex_encode(items, &e->model, form, (uint8 *) page + o->blocks_end, &desc);
 		if (bytes == 0)
 			return false;
 		desc.off = o->blocks_end;
 		desc.cum = o->nbase;
 		*alex_dir_desc(page, o->nblocks) = desc;
-		memcpy(page + ALEX_DIR_OFF + o->nblocks * ALEX_KEY_BYTES, &items[0].key, ALEX_KEY_BYTES);
+		alex_dir_set_key(page, o->nblocks, items[0].key);
 		o->nblocks++;
 		o->nbase = (uint16) (o->nbase + desc.n);
 		o->blocks_end = (uint16) (o->blocks_end + bytes);
@@ -314,15 +312,16 @@ apply_rebuild(char *page, const char *p, uint32 len)
 static bool
 apply_split_left(char *page, const char *p, uint32 len)
 {
+	AlexForm form = alex_page_form(page);
+	uint32 head = 4 + ALEX_FENCE_BYTES(ALEX_KEY_BYTES(form));
 	AlexRawEntry high;
 	uint32 right;
 
-	if (len < 4 + sizeof(high) + 1)
+	if (len < head + 1)
 		return false;
 	memcpy(&right, p, 4);
-	memcpy(&high, p + 4, sizeof(high));
-	if (p[4 + sizeof(high)] &&
-		!rebuild(page, NULL, p + 5 + sizeof(high), len - 5 - sizeof(high), false))
+	high = alex_fence_load(p + 4, form.wide);
+	if (p[head] && !rebuild(page, NULL, p + head + 1, len - head - 1, false))
 		return false;
 	alex_opaque(page)->right = right;
 	alex_page_set_high(page, high.key, high.tag);
@@ -382,15 +381,16 @@ apply_mark(char *page, const char *p, uint32 len)
 	uint8 drops[ALEX_DROP_BITMAP_BYTES] = { 0 };
 	AlexPageOpaque *o = alex_opaque(page);
 	AlexPageOpaque *n = alex_opaque(apply_image);
+	AlexForm form = alex_page_form(page);
 	uint32 bits = alex_page_entries(page);
-	uint32 off = ALEX_DIR_OFF + o->dirsize * ALEX_DIR_ENTRY_BYTES;
+	uint32 off = ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form);
 
 	if (bits > ALEX_ITEMS_MAX || len != (bits + 7) / 8)
 		return false;
 	memcpy(drops, p, len);
 	begin_image(page);
 	/* the directory, with offsets to be corrected */
-	memcpy(apply_image + ALEX_DIR_OFF, page + ALEX_DIR_OFF, off - ALEX_DIR_OFF);
+	memcpy(apply_image + ALEX_DIR_OFF(form), page + ALEX_DIR_OFF(form), off - ALEX_DIR_OFF(form));
 	n->nremoved = 0;
 	for (uint32 b = 0; b < o->nblocks; b++)
 	{
@@ -587,6 +587,7 @@ void
 alex_zero_hints(char *page)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
+	AlexForm form = alex_page_form(page);
 
 	if (o->kind == ALEX_KIND_META || alex_page_check_header(page) != NULL)
 		return;
@@ -595,7 +596,7 @@ alex_zero_hints(char *page)
 		const AlexBlockDesc *d = alex_dir_desc(page, b);
 		uint32 bytes = ((uint32) d->n + 7) / 8;
 
-		if (d->off >= ALEX_DIR_OFF + o->dirsize * ALEX_DIR_ENTRY_BYTES &&
+		if (d->off >= ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form) &&
 			d->off + bytes <= o->blocks_end)
 			memset(page + d->off, 0, bytes);
 	}
@@ -622,31 +623,31 @@ alex_op_init(char *dst, const char *page)
 }
 
 uint32
-alex_op_gap_insert(char *dst, bool inner, uint32 pos, const AlexItem *item)
+alex_op_gap_insert(char *dst, AlexForm form, uint32 pos, const AlexItem *item)
 {
 	dst[0] = ALEX_OP_GAP_INSERT;
 	dst[1] = (char) pos;
-	alex_raw_put(dst + 2, inner, item);
-	return 2 + (inner ? ALEX_RAW_INNER_BYTES : ALEX_RAW_LEAF_BYTES);
+	alex_raw_put(dst + 2, form, item);
+	return 2 + ALEX_RAW_BYTES(form);
 }
 
 uint32
-alex_op_tail_append(char *dst, bool inner, const AlexItem *item)
+alex_op_tail_append(char *dst, AlexForm form, const AlexItem *item)
 {
 	dst[0] = ALEX_OP_TAIL_APPEND;
-	alex_raw_put(dst + 1, inner, item);
-	return 1 + (inner ? ALEX_RAW_INNER_BYTES : ALEX_RAW_LEAF_BYTES);
+	alex_raw_put(dst + 1, form, item);
+	return 1 + ALEX_RAW_BYTES(form);
 }
 
 uint32
-alex_op_seal(char *dst, const AlexPlan *plan, bool inner)
+alex_op_seal(char *dst, const AlexPlan *plan, AlexForm form)
 {
 	dst[0] = ALEX_OP_SEAL;
-	return 1 + alex_plan_write(plan, 0, plan->count, inner, dst + 1, ALEX_PLAN_BYTES_MAX);
+	return 1 + alex_plan_write(plan, 0, plan->count, form, dst + 1, ALEX_PLAN_BYTES_MAX);
 }
 
 uint32
-alex_op_rebuild(char *dst, const AlexPlan *plan, bool inner, const uint8 *drops, uint32 bits)
+alex_op_rebuild(char *dst, const AlexPlan *plan, AlexForm form, const uint8 *drops, uint32 bits)
 {
 	uint32 len = 2;
 
@@ -683,22 +684,21 @@ alex_op_rebuild(char *dst, const AlexPlan *plan, bool inner, const uint8 *drops,
 			len += (bits + 7) / 8;
 		}
 	}
-	return len + alex_plan_write(plan, 0, plan->count, inner, dst + len, ALEX_PLAN_BYTES_MAX);
+	return len + alex_plan_write(plan, 0, plan->count, form, dst + len, ALEX_PLAN_BYTES_MAX);
 }
 
 uint32
-alex_op_split_left(char *dst, const AlexPlan *plan, bool inner, int cut, uint32 right, uint64 key,
-				   uint64 tag)
+alex_op_split_left(char *dst, const AlexPlan *plan, AlexForm form, int cut, uint32 right,
+				   AlexKey key, uint64 tag)
 {
-	AlexRawEntry high = { key, tag };
-	uint32 len = 6 + sizeof(high);
+	uint32 len = 6 + ALEX_FENCE_BYTES(ALEX_KEY_BYTES(form));
 
 	dst[0] = ALEX_OP_SPLIT_LEFT;
 	memcpy(dst + 1, &right, 4);
-	memcpy(dst + 5, &high, sizeof(high));
-	dst[5 + sizeof(high)] = cut >= 0;
+	alex_fence_store(dst + 5, form.wide, key, tag);
+	dst[len - 1] = cut >= 0;
 	if (cut >= 0)
-		len += alex_plan_write(plan, 0, cut, inner, dst + len, ALEX_PLAN_BYTES_MAX);
+		len += alex_plan_write(plan, 0, cut, form, dst + len, ALEX_PLAN_BYTES_MAX);
 	return len;
 }
 

@@ -52,15 +52,15 @@ extern bool alex_apply(char *page, const char *op, uint32 len);
 
 /* writing ops; dst has room for ALEX_OP_BYTES_MAX */
 extern uint32 alex_op_init(char *dst, const char *page);
-extern uint32 alex_op_gap_insert(char *dst, bool inner, uint32 pos, const AlexItem *item);
-extern uint32 alex_op_tail_append(char *dst, bool inner, const AlexItem *item);
-extern uint32 alex_op_seal(char *dst, const AlexPlan *plan, bool inner);
+extern uint32 alex_op_gap_insert(char *dst, AlexForm form, uint32 pos, const AlexItem *item);
+extern uint32 alex_op_tail_append(char *dst, AlexForm form, const AlexItem *item);
+extern uint32 alex_op_seal(char *dst, const AlexPlan *plan, AlexForm form);
 /* drops: bitmap over `bits` entries, or NULL */
-extern uint32 alex_op_rebuild(char *dst, const AlexPlan *plan, bool inner, const uint8 *drops,
+extern uint32 alex_op_rebuild(char *dst, const AlexPlan *plan, AlexForm form, const uint8 *drops,
 							  uint32 bits);
 /* cut = number of plan entries that stay left, or -1: the page keeps its contents */
-extern uint32 alex_op_split_left(char *dst, const AlexPlan *plan, bool inner, int cut, uint32 right,
-								 uint64 key, uint64 tag);
+extern uint32 alex_op_split_left(char *dst, const AlexPlan *plan, AlexForm form, int cut,
+								 uint32 right, AlexKey key, uint64 tag);
 extern uint32 alex_op_set_left(char *dst, uint32 left);
 extern uint32 alex_op_clear_flags(char *dst, uint16 flags);
 extern uint32 alex_op_mark(char *dst, const uint8 *drops, uint32 bits);
@@ -77,9 +77,9 @@ extern bool alex_assemble(char *out, const char *copy_from, const AlexPlan *plan
 
 /* would the blocks of a plan fit on an empty page, reserve included? */
 static inline bool
-alex_plan_fits(uint32 bytes, uint32 nbase, uint32 nblocks, uint32 spare)
+alex_plan_fits(AlexForm form, uint32 bytes, uint32 nbase, uint32 nblocks, uint32 spare)
 {
-	return bytes + alex_page_reserve(nbase, nblocks) + spare <= ALEX_SPECIAL_OFF - ALEX_DIR_OFF;
+	return bytes + alex_page_reserve(nbase, nblocks) + spare <= ALEX_PAGE_ROOM(form);
 }
 
 /* zero every hint bit of a page (rule W3); also what masks them for WAL checks */

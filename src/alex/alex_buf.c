@@ -80,7 +80,7 @@ alex_getmeta(Relation rel, int mode)
 		om_index_corrupted(rel, ALEX_METAPAGE, "not an alex metapage");
 	if (meta->version < ALEX_VERSION_MIN || meta->version > ALEX_VERSION)
 		om_index_version_mismatch(rel, meta->version, ALEX_VERSION, ALEX_VERSION_MIN);
-	if (meta->keybytes != ALEX_KEY_BYTES || meta->level > ALEX_LEVEL_MAX ||
+	if (meta->keybytes != 8 || meta->level > ALEX_LEVEL_MAX ||
 		(meta->flags & ~ALEX_META_FLAGS_VALID))
 		om_index_corrupted(rel, ALEX_METAPAGE, "metapage fields are not valid");
 	return buf;
@@ -184,7 +184,7 @@ alex_step_right(Relation rel, Buffer buf, int mode)
 }
 
 static inline bool
-must_step_right(const char *page, uint64 key, uint64 tag, bool strict)
+must_step_right(const char *page, AlexKey key, uint64 tag, bool strict)
 {
 	AlexRawEntry high;
 
@@ -219,7 +219,7 @@ finish_met_split(Relation rel, Buffer buf, int mode)
 typedef struct Descent
 {
 	uint32 level;
-	uint64 key;
+	AlexKey key;
 	uint64 tag;
 	bool strict;
 	int mode;
@@ -289,7 +289,7 @@ descend_once(Relation rel, BlockNumber root, uint32 root_level, const Descent *d
 }
 
 Buffer
-alex_descend(Relation rel, uint32 level, uint64 key, uint64 tag, bool strict, int mode,
+alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict, int mode,
 			 bool for_write)
 {
 	Descent d = { level, key, tag, strict, mode, for_write };

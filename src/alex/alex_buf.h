@@ -70,7 +70,7 @@ extern Buffer alex_allocbuf(Relation rel);
  * a time.  A writer (for_write) finishes every incomplete split it meets
  * and starts again; it may hold locks on pages of lower levels only.
  */
-extern Buffer alex_descend(Relation rel, uint32 level, uint64 key, uint64 tag, bool strict,
+extern Buffer alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict,
 						   int mode, bool for_write);
 
 /*

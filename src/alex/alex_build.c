@@ -53,7 +53,8 @@ typedef struct LevelWriter
 {
 	Relation index;
 	uint16 level;
-	bool inner;
+	uint8 natts;
+	AlexForm form;
 	uint32 capacity; /* bytes of blocks and directory per page, reserve included */
 	uint32 cap;		 /* entries per page */
 	AlexItem last;	 /* the last entry of the level so far */
@@ -111,13 +112,13 @@ fill_meta(char *image, const AlexKeyInfo *info, BlockNumber root, uint32 level, 
 {
 	AlexMeta *meta = (AlexMeta *) (image + ALEX_PAGE_HEADER_BYTES);
 
-	alex_page_init(image, ALEX_KIND_META, 0, (uint8) info->natts);
+	alex_page_init(image, ALEX_KIND_META, 0, info->keybytes, (uint8) info->natts);
 	memset(image + ALEX_PAGE_HEADER_BYTES, 0, sizeof(AlexMeta));
 	meta->magic = ALEX_MAGIC;
 	meta->version = ALEX_VERSION;
 	meta->root = root;
 	meta->level = level;
-	meta->keybytes = ALEX_KEY_BYTES;
+	meta->keybytes = info->keybytes;
 	meta->natts = (uint16) info->natts;
 	meta->flags = generic ? ALEX_META_GENERIC : 0;
 	for (int i = 0; i < info->natts; i++)
@@ -128,15 +129,18 @@ fill_meta(char *image, const AlexKeyInfo *info, BlockNumber root, uint32 level, 
 /* ---- one level ---- */
 
 static void
-level_begin(LevelWriter *w, Relation index, uint16 level, BlockNumber first_block)
+level_begin(LevelWriter *w, const BuildState *state, uint16 level, BlockNumber first_block)
 {
+	Relation index = state->index;
 	uint32 fill = level > 0 ? ALEX_FILLFACTOR_DEFAULT : (uint32) alex_fillfactor(index);
 
 	memset(w, 0, sizeof(*w));
 	w->index = index;
 	w->level = level;
-	w->inner = level > 0;
-	w->capacity = (ALEX_SPECIAL_OFF - ALEX_DIR_OFF) * fill / 100;
+	w->natts = (uint8) state->info.natts;
+	w->form.inner = level > 0;
+	w->form.wide = state->info.keybytes > 8;
+	w->capacity = ALEX_PAGE_ROOM(w->form) * fill / 100;
 	w->cap = level > 0 ? ALEX_LEAF_ENTRIES_DEFAULT : (uint32) alex_leaf_entries(index) * fill / 100;
 	w->cap = Max(w->cap, 2);
 	w->image_block = first_block;
@@ -149,7 +153,7 @@ level_begin(LevelWriter *w, Relation index, uint16 level, BlockNumber first_bloc
 }
 
 static void
-add_parent(LevelWriter *w, uint64 key, uint64 tag, BlockNumber child)
+add_parent(LevelWriter *w, AlexKey key, uint64 tag, BlockNumber child)
 {
 	AlexItem *p;
 
@@ -193,11 +197,12 @@ close_page(LevelWriter *w)
 
 	if (w->nparents == 0)
 		sep.key = sep.tag = 0;
-	else if (!w->inner)
+	else if (!w->form.inner)
 		sep.tag = alex_leaf_separator(w->last.key, w->last.tag, first->key, first->tag).tag;
 	if (w->have_image)
 		flush_image(w, &sep, false);
-	alex_page_init(w->image, w->inner ? ALEX_KIND_INNER : ALEX_KIND_LEAF, w->level, 1);
+	alex_page_init(w->image, w->form.inner ? ALEX_KIND_INNER : ALEX_KIND_LEAF, w->level,
+				   (uint8) ALEX_KEY_BYTES(w->form), w->natts);
 	if (w->nparents > 0)
 		alex_page_set_low(w->image, sep.key, sep.tag);
 	alex_opaque(w->image)->left = w->left_block;
@@ -221,7 +226,7 @@ try_add(LevelWriter *w, const AlexItem *items, int n, uint32 *added_bytes)
 	uint32 before = count > 0 ? build_plan.bytes : 0;
 
 	memcpy(&build_plan.stream[first], items, (size_t) n * sizeof(AlexItem));
-	if (!alex_plan_items(&build_plan, first, n, w->inner))
+	if (!alex_plan_items(&build_plan, first, n, w->form))
 		elog(ERROR, "could not plan %d entries of index \"%s\"", n,
 			 RelationGetRelationName(w->index));
 	*added_bytes = build_plan.bytes - before;
@@ -326,7 +331,7 @@ load_tree(BuildState *state, uint32 *root_level)
 	LevelWriter w;
 	BlockNumber next_block = ALEX_METAPAGE + 1;
 
-	level_begin(&w, state->index, 0, next_block);
+	level_begin(&w, state, 0, next_block);
 	load_leaves(state, &w);
 	while (level_end(&w) > 1)
 	{
@@ -335,7 +340,7 @@ load_tree(BuildState *state, uint32 *root_level)
 		if (w.level >= ALEX_LEVEL_MAX)
 			elog(ERROR, "index \"%s\" would get more than %d levels",
 				 RelationGetRelationName(state->index), ALEX_LEVEL_MAX);
-		level_begin(&up, state->index, w.level + 1, w.image_block);
+		level_begin(&up, state, w.level + 1, w.image_block);
 		for (int64 i = 0; i < w.nparents; i += ALEX_BLOCK_ENTRIES_MAX)
 			level_add(&up, w.parents + i,
 					  (int) Min(w.nparents - i, (int64) ALEX_BLOCK_ENTRIES_MAX));
@@ -353,11 +358,11 @@ static void
 build_callback(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
 {
 	BuildState *state = (BuildState *) arg;
-	uint64 key;
+	AlexKey key;
 	uint64 tag;
 
 	alex_key_encode(&state->info, values, isnull, tid, &key, &tag);
-	alex_sort_put(state->sort, key, tag);
+	alex_sort_put(state->sort, (uint64) key, tag);
 	state->index_tuples += 1;
 }
 
@@ -448,7 +453,7 @@ alexbuildempty(Relation index)
 	alex_key_info(index, &info);
 	fill_meta(image.data, &info, ALEX_METAPAGE + 1, 0, false);
 	write_init_page(index, image.data, ALEX_METAPAGE);
-	alex_page_init(image.data, ALEX_KIND_LEAF, 0, (uint8) info.natts);
+	alex_page_init(image.data, ALEX_KIND_LEAF, 0, info.keybytes, (uint8) info.natts);
 	alex_opaque(image.data)->flags |= ALEX_ROOT;
 	write_init_page(index, image.data, ALEX_METAPAGE + 1);
 }

@@ -99,7 +99,7 @@ fit_tid_columns(const AlexItem *items, uint32 n, AlexModel *m)
 }
 
 void
-alex_fit(const AlexItem *items, uint32 n, bool inner, AlexModel *m)
+alex_fit(const AlexItem *items, uint32 n, AlexForm form, AlexModel *m)
 {
 	uint64 values[ALEX_BLOCK_ENTRIES_MAX];
 	uint32 nulls_min = 0xFFFF;
@@ -116,7 +116,7 @@ alex_fit(const AlexItem *items, uint32 n, bool inner, AlexModel *m)
 	{
 		uint32 nulls = ALEX_TAG_NULLS(items[i].tag);
 
-		values[i] = items[i].key;
+		values[i] = (uint64) items[i].key;
 		nulls_min = Min(nulls_min, nulls);
 		nulls_max = Max(nulls_max, nulls);
 		if (items[i].flags & ALEX_ITEM_REMOVED)
@@ -130,7 +130,7 @@ alex_fit(const AlexItem *items, uint32 n, bool inner, AlexModel *m)
 	m->nwidth = (uint8) bitpack_width(nulls_max - nulls_min);
 
 	fit_tid_columns(items, n, m);
-	if (inner)
+	if (form.inner)
 	{
 		for (uint32 i = 0; i < n; i++)
 			values[i] = items[i].child;
@@ -211,10 +211,10 @@ alex_model_valid(const AlexModel *m)
 }
 
 uint32
-alex_model_size(const AlexModel *m, bool inner)
+alex_model_size(const AlexModel *m, AlexForm form)
 {
 	uint32 bitmap_bytes = ((uint32) m->n + 7) / 8;
-	uint32 bytes = ALEX_DIR_ENTRY_BYTES + bitmap_bytes;
+	uint32 bytes = ALEX_DIR_ENTRY_BYTES(form) + bitmap_bytes;
 
 	if (m->enc & ALEX_ENC_REMOVED)
 		bytes += bitmap_bytes;
@@ -224,7 +224,7 @@ alex_model_size(const AlexModel *m, bool inner)
 				 BITPACK_BYTES(m->ncold, m->t2width);
 	else
 		bytes += BITPACK_BYTES(m->n, m->twidth);
-	if (inner)
+	if (form.inner)
 		bytes += sizeof(AlexChildExt) + BITPACK_BYTES(m->n, m->cwidth);
 	return bytes;
 }
@@ -288,7 +288,8 @@ encode_children(const AlexItem *items, const AlexModel *m, uint8 **out)
 }
 
 uint32
-alex_encode(const AlexItem *items, const AlexModel *m, bool inner, uint8 *out, AlexBlockDesc *desc)
+alex_encode(const AlexItem *items, const AlexModel *m, AlexForm form, uint8 *out,
+			AlexBlockDesc *desc)
 {
 	uint64 r[ALEX_BLOCK_ENTRIES_MAX];
 	uint32 n = m->n;
@@ -338,7 +339,7 @@ alex_encode(const AlexItem *items, const AlexModel *m, bool inner, uint8 *out, A
 		memcpy(p, &ext, sizeof(ext));
 		p += sizeof(ext);
 	}
-	if (inner)
+	if (form.inner)
 	{
 		AlexChildExt ext = { (uint32) m->cslope,
 							 (uint32) (m->cslope >> 32),
@@ -353,7 +354,7 @@ alex_encode(const AlexItem *items, const AlexModel *m, bool inner, uint8 *out, A
 	/* keys */
 	for (uint32 i = 0; i < n; i++)
 	{
-		r[i] = items[i].key - m->kbase - linear_delta(m->kslope, i + m->idx0);
+		r[i] = (uint64) items[i].key - (uint64) m->kbase - linear_delta(m->kslope, i + m->idx0);
 		excess |= r[i] & ~bitpack_mask(m->kwidth);
 	}
 	p += bitpack_put_all(p, r, n, m->kwidth);
@@ -381,7 +382,7 @@ alex_encode(const AlexItem *items, const AlexModel *m, bool inner, uint8 *out, A
 		return 0;
 
 	excess |= encode_nulls(items, m, &p);
-	if (inner)
+	if (form.inner)
 		excess |= encode_children(items, m, &p);
 	if (excess != 0)
 		return 0;
@@ -405,30 +406,47 @@ alex_encode(const AlexItem *items, const AlexModel *m, bool inner, uint8 *out, A
 	return (uint32) (p - out);
 }
 
-uint32
-alex_model_bytes(const AlexModel *m, bool inner)
-{
-	uint32 bytes = ALEX_MODEL_BASE_BYTES;
+/* what WAL carries of the struct behind kbase, without and with what few blocks have */
+#define MODEL_BASE_BYTES (offsetof(AlexModel, cslope) - offsetof(AlexModel, kslope))
+#define MODEL_INNER_BYTES (offsetof(AlexModel, t2slope) - offsetof(AlexModel, kslope))
+#define MODEL_WHOLE_BYTES (sizeof(AlexModel) - offsetof(AlexModel, kslope))
 
-	if (inner)
-		bytes += 16;
+uint32
+alex_model_bytes(const AlexModel *m, AlexForm form)
+{
+	uint32 bytes = MODEL_BASE_BYTES;
+
 	if (m->enc & ALEX_ENC_TWO_TIDS)
-		bytes = sizeof(AlexModel);
-	return bytes;
+		bytes = MODEL_WHOLE_BYTES;
+	else if (form.inner)
+		bytes = MODEL_INNER_BYTES;
+	return ALEX_KEY_BYTES(form) + bytes;
+}
+
+void
+alex_model_write(const AlexModel *m, AlexForm form, char *dst)
+{
+	uint32 keybytes = ALEX_KEY_BYTES(form);
+
+	alex_key_store(dst, form.wide, m->kbase);
+	memcpy(dst + keybytes, &m->kslope, alex_model_bytes(m, form) - keybytes);
 }
 
 uint32
-alex_model_read(const char *src, uint32 avail, bool inner, AlexModel *m)
+alex_model_read(const char *src, uint32 avail, AlexForm form, AlexModel *m)
 {
+	uint32 keybytes = ALEX_KEY_BYTES(form);
 	uint32 bytes;
 
 	memset(m, 0, sizeof(*m));
-	if (avail < ALEX_MODEL_BASE_BYTES)
+	if (avail < keybytes + MODEL_BASE_BYTES)
 		return 0;
-	memcpy(m, src, ALEX_MODEL_BASE_BYTES);
-	bytes = alex_model_bytes(m, inner);
+	/* enc says how much there is */
+	memcpy(&m->kslope, src + keybytes, MODEL_BASE_BYTES);
+	bytes = alex_model_bytes(m, form);
 	if (avail < bytes)
 		return 0;
-	memcpy(m, src, bytes);
+	memcpy(&m->kslope, src + keybytes, bytes - keybytes);
+	m->kbase = alex_key_load(src, form.wide);
 	return bytes;
 }

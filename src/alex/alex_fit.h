@@ -12,12 +12,13 @@
 
 /*
  * The decisions about one block: what AlexBlockDesc and its extensions store,
- * plus kbase.  This struct is what WAL records carry; the members behind
- * `cwidth` only if enc or the page kind ask for them (alex_model_bytes).
+ * plus kbase.  WAL records carry kbase in the index's key bytes and then the rest
+ * of this struct; the members behind `cwidth` only if enc or the page kind ask for
+ * them (alex_model_bytes).
  */
 typedef struct AlexModel
 {
-	uint64 kbase;
+	AlexKey kbase;
 	uint64 kslope;
 	uint64 tslope;
 	uint64 tbase;
@@ -45,22 +46,19 @@ typedef struct AlexModel
 	uint8 reserved2[2];
 } AlexModel;
 
-StaticAssertDecl(sizeof(AlexModel) == 88, "alex model has no hidden padding");
-
-#define ALEX_MODEL_BASE_BYTES 48
-#define ALEX_MODEL_BYTES_MAX sizeof(AlexModel)
+StaticAssertDecl(sizeof(AlexModel) == 96, "alex model has no hidden padding");
 
 /* are the numbers in range?  One from WAL must be before it is used; it may not fit its entries */
 extern bool alex_model_valid(const AlexModel *m);
 
 /* directory entry + payload bytes of a block with this model */
-extern uint32 alex_model_size(const AlexModel *m, bool inner);
+extern uint32 alex_model_size(const AlexModel *m, AlexForm form);
 
 /*
  * alex_fit --- choose models and widths for n (1..128) entries in order.
  * Removed marks are kept (enc gets ALEX_ENC_REMOVED if there is one).
  */
-extern void alex_fit(const AlexItem *items, uint32 n, bool inner, AlexModel *m);
+extern void alex_fit(const AlexItem *items, uint32 n, AlexForm form, AlexModel *m);
 
 /*
  * alex_model_of_block --- the decisions an existing block was encoded with.
@@ -81,12 +79,13 @@ extern void alex_model_slice(const AlexModel *m, const AlexItem *items, uint32 f
  * out must have room for that: alex_model_size() less the directory entry.
  * *desc gets everything but off and cum.
  */
-extern uint32 alex_encode(const AlexItem *items, const AlexModel *m, bool inner, uint8 *out,
+extern uint32 alex_encode(const AlexItem *items, const AlexModel *m, AlexForm form, uint8 *out,
 						  AlexBlockDesc *desc);
 
 /* how many bytes of the struct a WAL record carries */
-extern uint32 alex_model_bytes(const AlexModel *m, bool inner);
+extern uint32 alex_model_bytes(const AlexModel *m, AlexForm form);
+extern void alex_model_write(const AlexModel *m, AlexForm form, char *dst);
 /* read one back; returns the bytes consumed, 0 if avail is too short */
-extern uint32 alex_model_read(const char *src, uint32 avail, bool inner, AlexModel *m);
+extern uint32 alex_model_read(const char *src, uint32 avail, AlexForm form, AlexModel *m);
 
 #endif

@@ -48,12 +48,13 @@
 #define ALEX_PAGE_ID 0xFFA1
 
 #define ALEX_METAPAGE 0
-#define ALEX_KEY_BYTES 8		  /* the only key size this version writes */
+#define ALEX_KEY_BYTES_MAX 16
 #define ALEX_PAGE_HEADER_BYTES 24 /* SizeOfPageHeaderData */
 #define ALEX_NATTS_MAX 16
 
 #define ALEX_BLOCK_ENTRIES_MAX 128 /* in-block index < 2^7: rule F9 */
-#define ALEX_GAP_MAX 48			   /* entries of the gap run */
+#define ALEX_GAP_MAX 48			   /* entries of the gap run, 8-byte keys */
+#define ALEX_GAP_MAX_WIDE 40	   /* 16-byte keys: two halves of a split must fit (rule F4) */
 #define ALEX_TAIL_MAX 128		   /* entries of the tail: one block's worth */
 #define ALEX_LEAF_ENTRIES_MAX 8192 /* gap and tail included */
 #define ALEX_LEAF_ENTRIES_MIN 256
@@ -110,17 +111,31 @@ StaticAssertDecl(sizeof(AlexPageOpaque) == 40, "alex page opaque is 40 bytes on 
 
 #define ALEX_SPECIAL_OFF (BLCKSZ - sizeof(AlexPageOpaque))
 
-/* a fence, and the raw form of an entry (an inner one is followed by uint32 child) */
-typedef struct AlexRawEntry
+/*
+ * A key code in memory, whatever its size on disk: a code of an index with
+ * 8-byte keys is below 2^64.  Aligned as the server aligns its own int128, so that an
+ * AlexItem takes 32 bytes.
+ */
+#ifndef __SIZEOF_INT128__
+#error "OmenDB needs a compiler with 128-bit integers"
+#endif
+typedef unsigned __int128 AlexKey __attribute__((aligned(8)));
+
+#define ALEX_KEY_ALL_ONES (~(AlexKey) 0)
+
+/* what decides about the sizes on a page: its kind, and the key bytes of its opaque */
+typedef struct AlexForm
 {
-	uint64 key;
-	uint64 tag; /* nulls << 48 | tid */
-} AlexRawEntry;
+	bool inner; /* entries have a child */
+	bool wide;	/* 16-byte keys, else 8 */
+} AlexForm;
 
-StaticAssertDecl(sizeof(AlexRawEntry) == ALEX_KEY_BYTES + 8, "raw entry size");
-
-#define ALEX_RAW_LEAF_BYTES 16
-#define ALEX_RAW_INNER_BYTES 20
+/* bytes of a key; of a fence, key and tag; of a raw entry, which on inner pages is followed by
+ * uint32 child */
+#define ALEX_KEY_BYTES(form) ((form).wide ? 16U : 8U)
+#define ALEX_FENCE_BYTES(keybytes) ((keybytes) + 8U)
+#define ALEX_RAW_INNER_BYTES(keybytes) ((keybytes) + 12U)
+#define ALEX_RAW_BYTES(form) (ALEX_KEY_BYTES(form) + ((form).inner ? 12U : 8U))
 
 #define ALEX_TAG_TID_BITS 48
 #define ALEX_TAG_TID_MASK ((UINT64CONST(1) << ALEX_TAG_TID_BITS) - 1)
@@ -128,7 +143,8 @@ StaticAssertDecl(sizeof(AlexRawEntry) == ALEX_KEY_BYTES + 8, "raw entry size");
 #define ALEX_COLD_TID (UINT64CONST(1) << 47) /* top bit of the block number */
 
 /* byte offset of the directory */
-#define ALEX_DIR_OFF (ALEX_PAGE_HEADER_BYTES + 2 * (ALEX_KEY_BYTES + 8))
+#define ALEX_DIR_OFF_OF(keybytes) (ALEX_PAGE_HEADER_BYTES + 2 * ALEX_FENCE_BYTES(keybytes))
+#define ALEX_DIR_OFF(form) ALEX_DIR_OFF_OF(ALEX_KEY_BYTES(form))
 
 /*
  * One mini-block.  36 bytes, 4-byte aligned (64-bit fields are split).
@@ -179,7 +195,15 @@ typedef struct AlexBlockDesc
 
 StaticAssertDecl(sizeof(AlexBlockDesc) == 36, "alex block descriptor is 36 bytes on disk");
 
-#define ALEX_DIR_ENTRY_BYTES (ALEX_KEY_BYTES + sizeof(AlexBlockDesc))
+#define ALEX_DIR_ENTRY_BYTES_OF(keybytes) ((uint32) ((keybytes) + sizeof(AlexBlockDesc)))
+#define ALEX_DIR_ENTRY_BYTES(form) ALEX_DIR_ENTRY_BYTES_OF(ALEX_KEY_BYTES(form))
+
+/* entries of the gap run */
+#define ALEX_GAP_MAX_OF(keybytes) ((keybytes) > 8 ? ALEX_GAP_MAX_WIDE : ALEX_GAP_MAX)
+
+/* bytes for directory, blocks, tail and gap run */
+#define ALEX_PAGE_ROOM_OF(keybytes) ((uint32) (ALEX_SPECIAL_OFF - ALEX_DIR_OFF_OF(keybytes)))
+#define ALEX_PAGE_ROOM(form) ALEX_PAGE_ROOM_OF(ALEX_KEY_BYTES(form))
 
 #define ALEX_ENC_KIND_MASK 0x0F
 #define ALEX_ENC_LINEAR 1	   /* the only kind; 0 and others are errors */

@@ -122,6 +122,7 @@ alex_key_info(Relation index, AlexKeyInfo *info)
 
 	MemSet(info, 0, sizeof(*info));
 	info->natts = 1;
+	info->keybytes = 8;
 	info->cols[0].type = type->code;
 	info->cols[0].bits = 64;
 	if ((index->rd_indoption[0] & INDOPTION_DESC) != 0)
@@ -133,7 +134,7 @@ alex_key_info(Relation index, AlexKeyInfo *info)
 void
 alex_key_check_meta(Relation index, const AlexKeyInfo *info, const AlexMeta *meta)
 {
-	bool same = meta->natts == info->natts;
+	bool same = meta->natts == info->natts && meta->keybytes == info->keybytes;
 
 	Assert(info->natts > 0);
 	Assert(info->natts <= ALEX_NATTS_MAX);
@@ -196,7 +197,7 @@ alex_key_null_code(const AlexMetaColumn *col)
 
 void
 alex_key_encode(const AlexKeyInfo *info, const Datum *values, const bool *isnull, ItemPointer tid,
-				uint64 *key, uint64 *tag)
+				AlexKey *key, uint64 *tag)
 {
 	const AlexMetaColumn *col = &info->cols[0];
 
@@ -473,4 +474,65 @@ alex_key_bounds(Relation index, const AlexKeyInfo *info, ScanKey keys, int nkeys
 	/* nothing can follow the greatest values of whatever sorts last */
 	b->hi_inf = b->hi_key == PG_UINT64_MAX && nulls_first != range.only_nulls;
 	Assert(b->lo_key <= b->hi_key);
+}
+
+bool
+alex_key_match(const AlexKeyInfo *info, const AlexBounds *b, AlexKey key, uint64 tag)
+{
+	/* the range of a single column says everything */
+	Assert(info->natts == 1);
+	Assert(!b->filter);
+	return true;
+}
+
+bool
+alex_key_returnable(const AlexKeyInfo *info, int attno)
+{
+	Assert(attno >= 1 && attno <= info->natts);
+	return true;
+}
+
+/* alex_key_datum --- the value that an integer stands for; false if there is none. */
+static bool
+alex_key_datum(AlexTypeCode type, int64 value, Datum *datum)
+{
+	switch (type)
+	{
+		case ALEX_TYPE_INT2:
+			*datum = Int16GetDatum((int16) value);
+			return value >= PG_INT16_MIN && value <= PG_INT16_MAX;
+		case ALEX_TYPE_INT4:
+			*datum = Int32GetDatum((int32) value);
+			return value >= PG_INT32_MIN && value <= PG_INT32_MAX;
+		case ALEX_TYPE_INT8:
+			*datum = Int64GetDatum(value);
+			return true;
+		case ALEX_TYPE_DATE:
+			*datum = DateADTGetDatum((DateADT) value);
+			return value >= PG_INT32_MIN && value <= PG_INT32_MAX;
+		case ALEX_TYPE_TIMESTAMP:
+			*datum = TimestampGetDatum(value);
+			return true;
+		case ALEX_TYPE_TIMESTAMPTZ:
+			*datum = TimestampTzGetDatum(value);
+			return true;
+	}
+	return false;
+}
+
+bool
+alex_key_decode(const AlexKeyInfo *info, AlexKey key, uint64 tag, Datum *values, bool *isnull)
+{
+	const AlexMetaColumn *col = &info->cols[0];
+	uint64 code = (uint64) key;
+
+	Assert(info->natts == 1);
+
+	values[0] = (Datum) 0;
+	isnull[0] = ALEX_TAG_NULLS(tag) == alex_key_null_bit(col, true);
+	if (isnull[0])
+		return code == alex_key_null_code(col);
+	if ((col->flags & ALEX_COL_DESC) != 0)
+		code = ~code;
+	return alex_key_datum(col->type, (int64) (code ^ ALEX_SIGN_BIT), &values[0]);
 }

@@ -18,23 +18,26 @@
 /* what decides about the order of an index, as the catalog says */
 typedef struct AlexKeyInfo
 {
-	int natts; /* 1 in this version */
+	int natts;		/* 1 in this version */
+	uint8 keybytes; /* of a key on disk: 8 or 16 */
 	AlexMetaColumn cols[ALEX_NATTS_MAX];
 } AlexKeyInfo;
 
 /*
  * The entries that can satisfy some scan keys: (lo_key, lo_tag) <= (key, tag)
  * < (hi_key, hi_tag), or without an upper end if hi_inf.  All of them do,
- * unless recheck says that the executor has to look at the row.
+ * unless filter says that alex_key_match() must be asked about each, or recheck that
+ * the executor has to look at the row.
  */
 typedef struct AlexBounds
 {
-	uint64 lo_key;
+	AlexKey lo_key;
 	uint64 lo_tag;
-	uint64 hi_key;
+	AlexKey hi_key;
 	uint64 hi_tag;
 	bool hi_inf;
-	bool empty; /* nothing can: the other fields say nothing */
+	bool empty;	 /* nothing can: the other fields say nothing */
+	bool filter; /* the keys restrict more than a range of entries */
 	bool recheck;
 } AlexBounds;
 
@@ -56,7 +59,7 @@ extern void alex_key_check_meta(Relation index, const AlexKeyInfo *info, const A
 
 /* alex_key_encode --- position of an entry with these values. */
 extern void alex_key_encode(const AlexKeyInfo *info, const Datum *values, const bool *isnull,
-							ItemPointer tid, uint64 *key, uint64 *tag);
+							ItemPointer tid, AlexKey *key, uint64 *tag);
 
 /*
  * alex_key_bounds --- the bounds of a scan, the conjunction of all its keys.
@@ -66,5 +69,26 @@ extern void alex_key_encode(const AlexKeyInfo *info, const Datum *values, const 
  */
 extern void alex_key_bounds(Relation index, const AlexKeyInfo *info, ScanKey keys, int nkeys,
 							AlexBounds *b);
+
+/* alex_key_match --- does an entry of the range satisfy the keys?  Ask if bounds say `filter`. */
+extern bool alex_key_match(const AlexKeyInfo *info, const AlexBounds *b, AlexKey key, uint64 tag);
+
+/*
+ * alex_key_returnable --- can alex_key_decode() give back a column's values?
+ *
+ * Not those of floats: -0 is stored as 0, and the many NaNs as one (rule F3).
+ * attno counts from 1.
+ */
+extern bool alex_key_returnable(const AlexKeyInfo *info, int attno);
+
+/*
+ * alex_key_decode --- the values of an entry, as alex_key_encode() took them.
+ *
+ * Columns that are not returnable come out as NULL.  A value that is passed by
+ * reference is allocated in the current memory context.  False if no value of a
+ * column has this code: the entry is damaged.
+ */
+extern bool alex_key_decode(const AlexKeyInfo *info, AlexKey key, uint64 tag, Datum *values,
+							bool *isnull);
 
 #endif

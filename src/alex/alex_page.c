@@ -19,13 +19,13 @@ join64(uint32 lo, uint32 hi)
 }
 
 void
-alex_page_init(char *page, uint8 kind, uint16 level, uint8 natts)
+alex_page_init(char *page, uint8 kind, uint16 level, uint8 keybytes, uint8 natts)
 {
 	AlexPageHeader *h = alex_header(page);
 	AlexPageOpaque *o = alex_opaque(page);
 
 	memset(page, 0, BLCKSZ);
-	h->lower = ALEX_DIR_OFF;
+	h->lower = (uint16) ALEX_DIR_OFF_OF(keybytes);
 	h->upper = ALEX_SPECIAL_OFF;
 	h->special = ALEX_SPECIAL_OFF;
 	h->size_version = BLCKSZ | PAGE_LAYOUT_VERSION;
@@ -34,28 +34,27 @@ alex_page_init(char *page, uint8 kind, uint16 level, uint8 natts)
 	o->level = level;
 	o->kind = kind;
 	o->version = ALEX_VERSION;
-	o->keybytes = ALEX_KEY_BYTES;
+	o->keybytes = keybytes;
 	o->natts = natts;
-	o->blocks_end = ALEX_DIR_OFF;
+	o->blocks_end = h->lower;
 	o->flags = ALEX_LOW_INF | ALEX_HIGH_INF;
 	o->page_id = ALEX_PAGE_ID;
 }
 
 void
-alex_page_set_low(char *page, uint64 key, uint64 tag)
+alex_page_set_low(char *page, AlexKey key, uint64 tag)
 {
-	AlexRawEntry e = { key, tag };
-
-	memcpy(page + ALEX_PAGE_HEADER_BYTES, &e, sizeof(e));
+	alex_fence_store(page + ALEX_PAGE_HEADER_BYTES, alex_page_form(page).wide, key, tag);
 	alex_opaque(page)->flags &= ~ALEX_LOW_INF;
 }
 
 void
-alex_page_set_high(char *page, uint64 key, uint64 tag)
+alex_page_set_high(char *page, AlexKey key, uint64 tag)
 {
-	AlexRawEntry e = { key, tag };
+	AlexForm form = alex_page_form(page);
 
-	memcpy(page + ALEX_PAGE_HEADER_BYTES + sizeof(e), &e, sizeof(e));
+	alex_fence_store(page + ALEX_PAGE_HEADER_BYTES + ALEX_FENCE_BYTES(ALEX_KEY_BYTES(form)),
+					 form.wide, key, tag);
 	alex_opaque(page)->flags &= ~ALEX_HIGH_INF;
 }
 
@@ -64,6 +63,7 @@ alex_page_check_header(const char *page)
 {
 	const AlexPageHeader *h = alex_header(page);
 	const AlexPageOpaque *o = alex_opaque(page);
+	AlexForm form = alex_page_form(page);
 	uint32 dir_end;
 	uint32 gap_bytes;
 	uint32 tail_bytes;
@@ -82,14 +82,14 @@ alex_page_check_header(const char *page)
 		return "page kind is not valid";
 	if ((o->kind == ALEX_KIND_LEAF) != (o->level == 0) || o->level > ALEX_LEVEL_MAX)
 		return "page kind and level disagree";
-	if (o->keybytes != ALEX_KEY_BYTES || o->natts == 0 || o->natts > ALEX_NATTS_MAX)
+	if (o->keybytes != 8 || o->natts == 0 || o->natts > ALEX_NATTS_MAX)
 		return "key size is not valid";
 	if (o->nblocks > o->dirsize)
 		return "directory is larger than its room";
-	dir_end = ALEX_DIR_OFF + o->dirsize * ALEX_DIR_ENTRY_BYTES;
+	dir_end = ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form);
 	if (dir_end > o->blocks_end)
 		return "directory reaches into the blocks";
-	if (o->ngap > ALEX_GAP_MAX || o->ntail > ALEX_TAIL_MAX)
+	if (o->ngap > ALEX_GAP_MAX_OF(o->keybytes) || o->ntail > ALEX_TAIL_MAX)
 		return "too many entries in the gap run or the tail";
 	if (o->nbase > ALEX_LEAF_ENTRIES_MAX || o->nremoved > o->nbase ||
 		(o->nblocks == 0) != (o->nbase == 0))
@@ -108,6 +108,7 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
 	const AlexBlockDesc *d = alex_dir_desc(page, b);
+	AlexForm form = alex_page_form(page);
 	const uint8 *p = (const uint8 *) page + d->off;
 	const uint8 *end = (const uint8 *) page + o->blocks_end;
 	uint32 bitmap_bytes = ((uint32) d->n + 7) / 8;
@@ -116,13 +117,14 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 	if ((d->enc & ALEX_ENC_KIND_MASK) != ALEX_ENC_LINEAR || (d->enc & ~ALEX_ENC_VALID) ||
 		d->n == 0 || (uint32) d->n + d->idx0 > ALEX_BLOCK_ENTRIES_MAX || d->kwidth > 64 ||
 		d->twidth > 48 || d->nwidth > 16 ||
-		d->off < ALEX_DIR_OFF + o->dirsize * ALEX_DIR_ENTRY_BYTES || d->off > o->blocks_end)
+		d->off < ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form) ||
+		d->off > o->blocks_end)
 		return false;
 
 	blk->n = d->n;
 	blk->idx0 = d->idx0;
 	blk->cum = d->cum;
-	blk->inner = o->kind == ALEX_KIND_INNER;
+	blk->inner = form.inner;
 	blk->two_tids = (d->enc & ALEX_ENC_TWO_TIDS) != 0;
 	blk->kslope = join64(d->kslope_lo, d->kslope_hi);
 	blk->kwidth = d->kwidth;
@@ -209,7 +211,7 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 	if (p > end)
 		return false;
 	blk->bytes = (uint32) (p - ((const uint8 *) page + d->off));
-	blk->kbase = alex_dir_key(page, b) - linear_delta(blk->kslope, blk->idx0) -
+	blk->kbase = alex_dir_key8(page, b) - linear_delta(blk->kslope, blk->idx0) -
 				 bitpack_get(blk->kbits, 0, blk->kwidth);
 	return true;
 }
@@ -255,7 +257,7 @@ void
 alex_block_item(const AlexBlock *blk, uint32 i, AlexItem *item)
 {
 	Assert(i < blk->n);
-	item->key = alex_block_key(blk, i);
+	item->key = alex_block_key8(blk, i);
 	item->tag = alex_block_tag(blk, i);
 	item->child = 0;
 	if (blk->inner)
@@ -340,7 +342,8 @@ alex_block_decode(const AlexBlock *blk, AlexItem *items)
 			alex_block_item(blk, i, &items[i]);
 		return;
 	}
-	decode_column(blk->kbase, blk->kslope, blk->idx0, blk->kbits, blk->kwidth, blk->n, keys);
+	decode_column((uint64) blk->kbase, blk->kslope, blk->idx0, blk->kbits, blk->kwidth, blk->n,
+				  keys);
 	decode_tids(blk, tids);
 	for (uint32 i = 0; i < blk->n; i++)
 	{
@@ -354,23 +357,27 @@ alex_block_decode(const AlexBlock *blk, AlexItem *items)
 }
 
 void
-alex_raw_get(const char *raw, bool inner, AlexItem *item)
+alex_raw_get(const char *raw, AlexForm form, AlexItem *item)
 {
-	memcpy(&item->key, raw, 8);
-	memcpy(&item->tag, raw + 8, 8);
+	uint32 keybytes = ALEX_KEY_BYTES(form);
+
+	item->key = alex_key_load(raw, form.wide);
+	memcpy(&item->tag, raw + keybytes, 8);
 	item->child = 0;
-	if (inner)
-		memcpy(&item->child, raw + 16, 4);
+	if (form.inner)
+		memcpy(&item->child, raw + keybytes + 8, 4);
 	item->flags = 0;
 }
 
 void
-alex_raw_put(char *raw, bool inner, const AlexItem *item)
+alex_raw_put(char *raw, AlexForm form, const AlexItem *item)
 {
-	memcpy(raw, &item->key, 8);
-	memcpy(raw + 8, &item->tag, 8);
-	if (inner)
-		memcpy(raw + 16, &item->child, 4);
+	uint32 keybytes = ALEX_KEY_BYTES(form);
+
+	alex_key_store(raw, form.wide, item->key);
+	memcpy(raw + keybytes, &item->tag, 8);
+	if (form.inner)
+		memcpy(raw + keybytes + 8, &item->child, 4);
 }
 
 void
@@ -381,7 +388,7 @@ alex_gap_item(const char *page, uint32 order_idx, AlexItem *item)
 	/* a damaged slot number must not leave the run */
 	if (slot >= alex_opaque(page)->ngap)
 		slot = 0;
-	alex_raw_get(alex_gap_slot(page, slot), alex_opaque(page)->kind == ALEX_KIND_INNER, item);
+	alex_raw_get(alex_gap_slot(page, slot), alex_page_form(page), item);
 	if (bitmap_test(alex_gap_dead(page), slot))
 		item->flags |= ALEX_ITEM_DEAD;
 }
@@ -389,14 +396,14 @@ alex_gap_item(const char *page, uint32 order_idx, AlexItem *item)
 void
 alex_tail_item(const char *page, uint32 i, AlexItem *item)
 {
-	alex_raw_get(alex_tail_slot(page, i), alex_opaque(page)->kind == ALEX_KIND_INNER, item);
+	alex_raw_get(alex_tail_slot(page, i), alex_page_form(page), item);
 	if (bitmap_test(alex_tail_dead(page), i))
 		item->flags |= ALEX_ITEM_DEAD;
 }
 
 /* entries of block b that are < (or <=) the target; *ok false on damage */
 static uint32
-search_block(const char *page, uint32 b, uint64 key, uint64 tag, bool or_equal, bool *ok)
+search_block8(const char *page, uint32 b, uint64 key, uint64 tag, bool or_equal, bool *ok)
 {
 	AlexBlock blk;
 	uint32 lo = 0;
@@ -411,7 +418,7 @@ search_block(const char *page, uint32 b, uint64 key, uint64 tag, bool or_equal, 
 	while (lo < hi)
 	{
 		uint32 mid = (lo + hi) / 2;
-		uint64 k = alex_block_key(&blk, mid);
+		uint64 k = alex_block_key8(&blk, mid);
 		bool before = k < key;
 
 		if (k == key)
@@ -430,7 +437,7 @@ search_block(const char *page, uint32 b, uint64 key, uint64 tag, bool or_equal, 
 
 /* entries of the base that are < (or <=) the target */
 static uint32
-search_base(const char *page, uint64 key, uint64 tag, bool or_equal, bool *ok)
+search_base8(const char *page, uint64 key, uint64 tag, bool or_equal, bool *ok)
 {
 	uint32 lo = 0;
 	uint32 hi = alex_opaque(page)->nblocks;
@@ -439,7 +446,7 @@ search_base(const char *page, uint64 key, uint64 tag, bool or_equal, bool *ok)
 	while (lo < hi)
 	{
 		uint32 mid = (lo + hi) / 2;
-		uint64 k = alex_dir_key(page, mid);
+		uint64 k = alex_dir_key8(page, mid);
 		bool before = k < key;
 
 		if (k == key)
@@ -462,18 +469,18 @@ search_base(const char *page, uint64 key, uint64 tag, bool or_equal, bool *ok)
 	}
 	if (lo == 0)
 		return 0;
-	return alex_dir_desc(page, lo - 1)->cum + search_block(page, lo - 1, key, tag, or_equal, ok);
+	return alex_dir_desc(page, lo - 1)->cum + search_block8(page, lo - 1, key, tag, or_equal, ok);
 }
 
 static inline bool
-item_before(const AlexItem *item, uint64 key, uint64 tag, bool or_equal)
+item_before(const AlexItem *item, AlexKey key, uint64 tag, bool or_equal)
 {
 	return alex_less(item->key, item->tag, key, tag) ||
 		   (or_equal && item->key == key && item->tag == tag);
 }
 
 bool
-alex_page_search(const char *page, uint64 key, uint64 tag, bool or_equal, AlexPagePos *pos)
+alex_page_search(const char *page, AlexKey key, uint64 tag, bool or_equal, AlexPagePos *pos)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
 	bool ok = true;
@@ -514,7 +521,8 @@ alex_page_search(const char *page, uint64 key, uint64 tag, bool or_equal, AlexPa
 			return true;
 		}
 	}
-	pos->run = search_base(page, key, tag, or_equal, &ok);
+	/* a key that is no 8-byte one is beyond all of them */
+	pos->run = (key >> 64) != 0 ? o->nbase : search_base8(page, (uint64) key, tag, or_equal, &ok);
 	return ok && pos->run <= o->nbase;
 }
 
@@ -559,7 +567,7 @@ alex_run_item(const char *page, uint32 r, AlexItem *item)
 }
 
 bool
-alex_inner_child(const char *page, uint64 key, uint64 tag, bool strict, AlexItem *item)
+alex_inner_child(const char *page, AlexKey key, uint64 tag, bool strict, AlexItem *item)
 {
 	AlexPagePos pos;
 	AlexItem gap;

@@ -34,11 +34,20 @@ StaticAssertDecl(sizeof(AlexPageHeader) == ALEX_PAGE_HEADER_BYTES, "page header 
 /* an entry in memory */
 typedef struct AlexItem
 {
-	uint64 key;
+	AlexKey key;
 	uint64 tag;
 	uint32 child; /* inner pages */
 	uint8 flags;  /* ALEX_ITEM_* */
 } AlexItem;
+
+StaticAssertDecl(sizeof(AlexItem) == 32, "alex item has no needless padding");
+
+/* a fence in memory */
+typedef struct AlexRawEntry
+{
+	AlexKey key;
+	uint64 tag; /* nulls << 48 | tid */
+} AlexRawEntry;
 
 #define ALEX_ITEM_DEAD 0x01	   /* hint: no snapshot sees the row */
 #define ALEX_ITEM_REMOVED 0x02 /* deleted by VACUUM, space not reclaimed yet */
@@ -48,7 +57,7 @@ typedef struct AlexItem
 
 /* is (k1, t1) < (k2, t2)? */
 static inline bool
-alex_less(uint64 k1, uint64 t1, uint64 k2, uint64 t2)
+alex_less(AlexKey k1, uint64 t1, AlexKey k2, uint64 t2)
 {
 	return k1 < k2 || (k1 == k2 && t1 < t2);
 }
@@ -62,7 +71,7 @@ typedef struct AlexBlock
 	uint32 bytes; /* payload bytes */
 	bool inner;
 	bool two_tids;
-	uint64 kbase;
+	AlexKey kbase;
 	uint64 kslope;
 	uint32 kwidth;
 	uint32 twidth;
@@ -102,10 +111,44 @@ alex_opaque(const char *page)
 	return (AlexPageOpaque *) (page + ALEX_SPECIAL_OFF);
 }
 
+static inline AlexForm
+alex_page_form(const char *page)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+
+	return (AlexForm){ .inner = o->kind == ALEX_KIND_INNER, .wide = o->keybytes > 8 };
+}
+
 static inline uint32
 alex_raw_bytes(const char *page)
 {
-	return alex_opaque(page)->kind == ALEX_KIND_INNER ? ALEX_RAW_INNER_BYTES : ALEX_RAW_LEAF_BYTES;
+	AlexForm form = alex_page_form(page);
+
+	return ALEX_RAW_BYTES(form);
+}
+
+/* a key as it is stored: its low 8 bytes, then the high ones if it has 16 */
+static inline AlexKey
+alex_key_load(const char *src, bool wide)
+{
+	uint64 lo;
+	uint64 hi = 0;
+
+	memcpy(&lo, src, sizeof(lo));
+	if (wide)
+		memcpy(&hi, src + sizeof(lo), sizeof(hi));
+	return (AlexKey) hi << 64 | lo;
+}
+
+static inline void
+alex_key_store(char *dst, bool wide, AlexKey key)
+{
+	uint64 lo = (uint64) key;
+	uint64 hi = (uint64) (key >> 64);
+
+	memcpy(dst, &lo, sizeof(lo));
+	if (wide)
+		memcpy(dst + sizeof(lo), &hi, sizeof(hi));
 }
 
 /* entries on the page, removed ones included */
@@ -118,26 +161,39 @@ alex_page_entries(const char *page)
 }
 
 static inline AlexRawEntry
+alex_fence_load(const char *src, bool wide)
+{
+	AlexRawEntry e = { alex_key_load(src, wide), 0 };
+
+	memcpy(&e.tag, src + (wide ? 16 : 8), sizeof(e.tag));
+	return e;
+}
+
+static inline void
+alex_fence_store(char *dst, bool wide, AlexKey key, uint64 tag)
+{
+	alex_key_store(dst, wide, key);
+	memcpy(dst + (wide ? 16 : 8), &tag, sizeof(tag));
+}
+
+static inline AlexRawEntry
 alex_page_low(const char *page)
 {
-	AlexRawEntry e;
-
-	memcpy(&e, page + ALEX_PAGE_HEADER_BYTES, sizeof(e));
-	return e;
+	return alex_fence_load(page + ALEX_PAGE_HEADER_BYTES, alex_page_form(page).wide);
 }
 
 static inline AlexRawEntry
 alex_page_high(const char *page)
 {
-	AlexRawEntry e;
+	AlexForm form = alex_page_form(page);
 
-	memcpy(&e, page + ALEX_PAGE_HEADER_BYTES + sizeof(e), sizeof(e));
-	return e;
+	return alex_fence_load(page + ALEX_PAGE_HEADER_BYTES + ALEX_FENCE_BYTES(ALEX_KEY_BYTES(form)),
+						   form.wide);
 }
 
 /* fence tests: is the target at or beyond the high fence / below the low fence? */
 static inline bool
-alex_page_beyond(const char *page, uint64 key, uint64 tag)
+alex_page_beyond(const char *page, AlexKey key, uint64 tag)
 {
 	AlexRawEntry high = alex_page_high(page);
 
@@ -145,7 +201,7 @@ alex_page_beyond(const char *page, uint64 key, uint64 tag)
 }
 
 static inline bool
-alex_page_below(const char *page, uint64 key, uint64 tag)
+alex_page_below(const char *page, AlexKey key, uint64 tag)
 {
 	AlexRawEntry low = alex_page_low(page);
 
@@ -169,7 +225,7 @@ alex_page_fences_ascend(const char *page)
  * costs the parent nothing to store (I11).
  */
 static inline AlexRawEntry
-alex_leaf_separator(uint64 before_key, uint64 before_tag, uint64 after_key, uint64 after_tag)
+alex_leaf_separator(AlexKey before_key, uint64 before_tag, AlexKey after_key, uint64 after_tag)
 {
 	uint64 no_tid = after_tag & ~ALEX_TAG_TID_MASK;
 	AlexRawEntry sep = { after_key, after_tag };
@@ -223,19 +279,39 @@ alex_tail_slot(const char *page, uint32 i)
 }
 
 /* directory */
-static inline uint64
+static inline AlexKey
 alex_dir_key(const char *page, uint32 block)
+{
+	AlexForm form = alex_page_form(page);
+
+	return alex_key_load(page + ALEX_DIR_OFF(form) + block * ALEX_KEY_BYTES(form), form.wide);
+}
+
+/* the same, of a page with 8-byte keys */
+static inline uint64
+alex_dir_key8(const char *page, uint32 block)
 {
 	uint64 key;
 
-	memcpy(&key, page + ALEX_DIR_OFF + block * ALEX_KEY_BYTES, sizeof(key));
+	memcpy(&key, page + ALEX_DIR_OFF_OF(8) + block * 8, sizeof(key));
 	return key;
+}
+
+static inline void
+alex_dir_set_key(char *page, uint32 block, AlexKey key)
+{
+	AlexForm form = alex_page_form(page);
+
+	alex_key_store(page + ALEX_DIR_OFF(form) + block * ALEX_KEY_BYTES(form), form.wide, key);
 }
 
 static inline AlexBlockDesc *
 alex_dir_desc(const char *page, uint32 block)
 {
-	return (AlexBlockDesc *) (page + ALEX_DIR_OFF + alex_opaque(page)->dirsize * ALEX_KEY_BYTES +
+	AlexForm form = alex_page_form(page);
+
+	return (AlexBlockDesc *) (page + ALEX_DIR_OFF(form) +
+							  alex_opaque(page)->dirsize * ALEX_KEY_BYTES(form) +
 							  block * sizeof(AlexBlockDesc));
 }
 
@@ -249,9 +325,9 @@ alex_page_reserve(uint32 nbase, uint32 nblocks)
 /*
  * alex_page_init --- an empty live page.  Fences are both infinite until set.
  */
-extern void alex_page_init(char *page, uint8 kind, uint16 level, uint8 natts);
-extern void alex_page_set_low(char *page, uint64 key, uint64 tag);
-extern void alex_page_set_high(char *page, uint64 key, uint64 tag);
+extern void alex_page_init(char *page, uint8 kind, uint16 level, uint8 keybytes, uint8 natts);
+extern void alex_page_set_low(char *page, AlexKey key, uint64 tag);
+extern void alex_page_set_high(char *page, AlexKey key, uint64 tag);
 
 /*
  * alex_page_check_header --- cheap check of everything the accessors above rely on.
@@ -274,15 +350,15 @@ extern void alex_block_item(const AlexBlock *blk, uint32 i, AlexItem *item);
 extern void alex_block_decode(const AlexBlock *blk, AlexItem *items);
 
 static inline uint64
-alex_block_key(const AlexBlock *blk, uint32 i)
+alex_block_key8(const AlexBlock *blk, uint32 i)
 {
-	return blk->kbase + linear_delta(blk->kslope, i + blk->idx0) +
+	return (uint64) blk->kbase + linear_delta(blk->kslope, i + blk->idx0) +
 		   bitpack_get(blk->kbits, i, blk->kwidth);
 }
 
 /* raw entries */
-extern void alex_raw_get(const char *raw, bool inner, AlexItem *item);
-extern void alex_raw_put(char *raw, bool inner, const AlexItem *item);
+extern void alex_raw_get(const char *raw, AlexForm form, AlexItem *item);
+extern void alex_raw_put(char *raw, AlexForm form, const AlexItem *item);
 extern void alex_gap_item(const char *page, uint32 order_idx, AlexItem *item);
 extern void alex_tail_item(const char *page, uint32 i, AlexItem *item);
 
@@ -297,7 +373,7 @@ typedef struct AlexPagePos
 } AlexPagePos;
 
 /* how many entries are < (key, tag), or <= with or_equal; false = damage */
-extern bool alex_page_search(const char *page, uint64 key, uint64 tag, bool or_equal,
+extern bool alex_page_search(const char *page, AlexKey key, uint64 tag, bool or_equal,
 							 AlexPagePos *pos);
 
 /* entry at rank r of the run; false = damage */
@@ -311,7 +387,8 @@ extern uint32 alex_page_block_of(const char *page, uint32 r);
  * <= (key, tag), or < with strict; the first one if there is none.
  * False = damage.
  */
-extern bool alex_inner_child(const char *page, uint64 key, uint64 tag, bool strict, AlexItem *item);
+extern bool alex_inner_child(const char *page, AlexKey key, uint64 tag, bool strict,
+							 AlexItem *item);
 
 /*
  * alex_page_decode --- all entries of the page merged in order.

@@ -18,7 +18,8 @@ check_blocks(const char *page, uint32 *missing_removed)
 	const AlexPageOpaque *o = alex_opaque(page);
 	uint32 seen = 0;
 	uint32 nremoved = 0;
-	uint32 end = ALEX_DIR_OFF + o->dirsize * ALEX_DIR_ENTRY_BYTES;
+	AlexForm form = alex_page_form(page);
+	uint32 end = ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form);
 	AlexItem prev = { 0 };
 	bool have_prev = false;
 
@@ -195,7 +196,7 @@ check_meta(const char *page)
 	if (o->left != 0xFFFFFFFF || o->right != 0xFFFFFFFF || o->level != 0)
 		return "metapage is linked";
 	if (o->nblocks != 0 || o->dirsize != 0 || o->nbase != 0 || o->nremoved != 0 || o->ngap != 0 ||
-		o->ntail != 0 || o->blocks_end != ALEX_DIR_OFF)
+		o->ntail != 0 || o->blocks_end != ALEX_DIR_OFF_OF(o->keybytes))
 		return "metapage has entries";
 	if ((o->flags & (ALEX_ROOT | ALEX_INCOMPLETE_SPLIT | ALEX_HALF_DEAD | ALEX_DELETED)) ||
 		!(o->flags & ALEX_LOW_INF) || !(o->flags & ALEX_HIGH_INF))

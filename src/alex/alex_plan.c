@@ -17,14 +17,14 @@
 /* blocks with fewer entries than this are joined with an affected neighbour */
 #define SMALL_BLOCK_ENTRIES 32
 /* a cut must save at least this much to be considered */
-#define CUT_PAYLOAD_MIN (2 * ALEX_DIR_ENTRY_BYTES)
+#define CUT_PAYLOAD_MIN(form) (2 * ALEX_DIR_ENTRY_BYTES(form))
 #define CUT_DEPTH_MAX 7
 #define OUTLIERS_MAX 8
 
 /* ---- fitting a run of live entries ---- */
 
 static bool
-add_entry(AlexPlan *plan, AlexPlanKind kind, const AlexModel *m, bool inner)
+add_entry(AlexPlan *plan, AlexPlanKind kind, const AlexModel *m, AlexForm form)
 {
 	AlexPlanEntry *e;
 
@@ -35,7 +35,7 @@ add_entry(AlexPlan *plan, AlexPlanKind kind, const AlexModel *m, bool inner)
 	e->old_block = 0;
 	e->start = 0;
 	e->consume = m->n;
-	e->bytes = alex_model_size(m, inner);
+	e->bytes = alex_model_size(m, form);
 	e->model = *m;
 	return true;
 }
@@ -46,7 +46,7 @@ add_skip(AlexPlan *plan, uint16 consume)
 {
 	AlexModel none = { 0 };
 
-	if (!add_entry(plan, ALEX_PLAN_SKIP, &none, false))
+	if (!add_entry(plan, ALEX_PLAN_SKIP, &none, (AlexForm){ false, false }))
 		return false;
 	plan->entries[plan->count - 1].bytes = 0;
 	plan->entries[plan->count - 1].consume = consume;
@@ -55,14 +55,14 @@ add_skip(AlexPlan *plan, uint16 consume)
 
 /* the position before which the key jumps most; *jump gets the distance */
 static uint32
-largest_jump(const AlexItem *items, uint32 n, uint64 *jump)
+largest_jump(const AlexItem *items, uint32 n, AlexKey *jump)
 {
 	uint32 at = 0;
 
 	*jump = 0;
 	for (uint32 i = 1; i < n; i++)
 	{
-		uint64 d = items[i].key - items[i - 1].key;
+		AlexKey d = items[i].key - items[i - 1].key;
 
 		if (d > *jump)
 		{
@@ -82,7 +82,7 @@ largest_jump(const AlexItem *items, uint32 n, uint64 *jump)
  * does not pay.
  */
 static uint32
-tid_outliers(const AlexItem *items, uint32 n, const AlexModel *m, uint32 *outliers)
+tid_outliers(const AlexItem *items, uint32 n, AlexForm form, const AlexModel *m, uint32 *outliers)
 {
 	uint64 sample[7];
 	uint32 count_by_width[65] = { 0 };
@@ -121,8 +121,8 @@ tid_outliers(const AlexItem *items, uint32 n, const AlexModel *m, uint32 *outlie
 		far += count_by_width[w];
 		if (far > OUTLIERS_MAX)
 			break;
-		cost = n * (width + 1) / 8 + far * (2 * ALEX_DIR_ENTRY_BYTES + 16);
-		if (far > 0 && cost + ALEX_DIR_ENTRY_BYTES < best_cost)
+		cost = n * (width + 1) / 8 + far * (2 * ALEX_DIR_ENTRY_BYTES(form) + 16);
+		if (far > 0 && cost + ALEX_DIR_ENTRY_BYTES(form) < best_cost)
 		{
 			best_cost = cost;
 			best_width = w - 1;
@@ -144,7 +144,7 @@ tid_outliers(const AlexItem *items, uint32 n, const AlexModel *m, uint32 *outlie
 
 /* bytes of entries [from, n) cut around the outliers */
 static uint32
-isolated_cost(const AlexItem *items, uint32 n, bool inner, const uint32 *outliers, uint32 count)
+isolated_cost(const AlexItem *items, uint32 n, AlexForm form, const uint32 *outliers, uint32 count)
 {
 	uint32 from = 0;
 	uint32 cost = 0;
@@ -156,13 +156,13 @@ isolated_cost(const AlexItem *items, uint32 n, bool inner, const uint32 *outlier
 
 		if (to > from)
 		{
-			alex_fit(items + from, to - from, inner, &m);
-			cost += alex_model_size(&m, inner);
+			alex_fit(items + from, to - from, form, &m);
+			cost += alex_model_size(&m, form);
 		}
 		if (k < count)
 		{
-			alex_fit(items + to, 1, inner, &m);
-			cost += alex_model_size(&m, inner);
+			alex_fit(items + to, 1, form, &m);
+			cost += alex_model_size(&m, form);
 		}
 		from = to + 1;
 	}
@@ -171,35 +171,36 @@ isolated_cost(const AlexItem *items, uint32 n, bool inner, const uint32 *outlier
 
 /* fit at most 128 entries, cutting where it pays */
 static bool
-fit_chunk(AlexPlan *plan, const AlexItem *items, uint32 n, bool inner, int depth)
+fit_chunk(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form, int depth)
 {
 	AlexModel m;
 	AlexModel left;
 	AlexModel right;
 	uint32 bytes;
-	uint64 jump;
+	AlexKey jump;
 	uint32 at;
 	uint32 outliers[OUTLIERS_MAX];
 	uint32 noutliers;
 
-	alex_fit(items, n, inner, &m);
-	bytes = alex_model_size(&m, inner);
-	if (n < 2 || depth >= CUT_DEPTH_MAX || bytes < ALEX_DIR_ENTRY_BYTES + CUT_PAYLOAD_MIN)
-		return add_entry(plan, ALEX_PLAN_FIT, &m, inner);
+	alex_fit(items, n, form, &m);
+	bytes = alex_model_size(&m, form);
+	if (n < 2 || depth >= CUT_DEPTH_MAX ||
+		bytes < ALEX_DIR_ENTRY_BYTES(form) + CUT_PAYLOAD_MIN(form))
+		return add_entry(plan, ALEX_PLAN_FIT, &m, form);
 
 	at = largest_jump(items, n, &jump);
 	/* evenly spread keys never jump by an eighth of their span in 128 */
 	if (at > 0 && jump > (items[n - 1].key - items[0].key) / 8)
 	{
-		alex_fit(items, at, inner, &left);
-		alex_fit(items + at, n - at, inner, &right);
-		if (alex_model_size(&left, inner) + alex_model_size(&right, inner) < bytes)
-			return fit_chunk(plan, items, at, inner, depth + 1) &&
-				   fit_chunk(plan, items + at, n - at, inner, depth + 1);
+		alex_fit(items, at, form, &left);
+		alex_fit(items + at, n - at, form, &right);
+		if (alex_model_size(&left, form) + alex_model_size(&right, form) < bytes)
+			return fit_chunk(plan, items, at, form, depth + 1) &&
+				   fit_chunk(plan, items + at, n - at, form, depth + 1);
 	}
 
-	noutliers = tid_outliers(items, n, &m, outliers);
-	if (noutliers > 0 && isolated_cost(items, n, inner, outliers, noutliers) < bytes)
+	noutliers = tid_outliers(items, n, form, &m, outliers);
+	if (noutliers > 0 && isolated_cost(items, n, form, outliers, noutliers) < bytes)
 	{
 		uint32 from = 0;
 
@@ -207,20 +208,20 @@ fit_chunk(AlexPlan *plan, const AlexItem *items, uint32 n, bool inner, int depth
 		{
 			uint32 to = k < noutliers ? outliers[k] : n;
 
-			if (to > from && !fit_chunk(plan, items + from, to - from, inner, CUT_DEPTH_MAX))
+			if (to > from && !fit_chunk(plan, items + from, to - from, form, CUT_DEPTH_MAX))
 				return false;
-			if (k < noutliers && !fit_chunk(plan, items + to, 1, inner, CUT_DEPTH_MAX))
+			if (k < noutliers && !fit_chunk(plan, items + to, 1, form, CUT_DEPTH_MAX))
 				return false;
 			from = to + 1;
 		}
 		return true;
 	}
-	return add_entry(plan, ALEX_PLAN_FIT, &m, inner);
+	return add_entry(plan, ALEX_PLAN_FIT, &m, form);
 }
 
 /* fit any number of live entries in even chunks */
 static bool
-fit_run(AlexPlan *plan, const AlexItem *items, uint32 n, bool inner)
+fit_run(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form)
 {
 	uint32 chunks = (n + ALEX_BLOCK_ENTRIES_MAX - 1) / ALEX_BLOCK_ENTRIES_MAX;
 	uint32 from = 0;
@@ -229,7 +230,7 @@ fit_run(AlexPlan *plan, const AlexItem *items, uint32 n, bool inner)
 	{
 		uint32 to = (uint32) ((uint64) n * k / chunks);
 
-		if (!fit_chunk(plan, items + from, to - from, inner, 0))
+		if (!fit_chunk(plan, items + from, to - from, form, 0))
 			return false;
 		from = to;
 	}
@@ -252,7 +253,7 @@ typedef struct Group
  * Removed entries stay where they are.  (KEEP entries; consume = n.)
  */
 static bool
-keep_group(AlexPlan *plan, const char *page, const Group *g, bool inner)
+keep_group(AlexPlan *plan, const char *page, const Group *g, AlexForm form)
 {
 	const AlexItem *s = plan->stream;
 	const uint16 *origin = plan->origin;
@@ -303,9 +304,9 @@ keep_group(AlexPlan *plan, const char *page, const Group *g, bool inner)
 				i = end;
 				continue;
 			}
-			alex_fit(s + i, (uint32) (end - i), inner, &m);
+			alex_fit(s + i, (uint32) (end - i), form, &m);
 		}
-		if (!add_entry(plan, ALEX_PLAN_KEEP, &m, inner))
+		if (!add_entry(plan, ALEX_PLAN_KEEP, &m, form))
 			return false;
 		i = end;
 	}
@@ -346,7 +347,7 @@ consume_removed(AlexPlan *plan, const Group *g, int first)
  * that does not find room is too large anyway.
  */
 static bool
-plan_group(AlexPlan *plan, const char *page, const Group *g, bool inner)
+plan_group(AlexPlan *plan, const char *page, const Group *g, AlexForm form)
 {
 	int first = plan->count;
 	int kept;
@@ -356,11 +357,11 @@ plan_group(AlexPlan *plan, const char *page, const Group *g, bool inner)
 		return true;
 	if (g->live_to == g->live_from)
 		return add_skip(plan, (uint16) (g->stream_to - g->stream_from));
-	if (!keep_group(plan, page, g, inner))
+	if (!keep_group(plan, page, g, form))
 		return false;
 	kept = plan->count;
 	kept_bytes = plan_bytes(plan, first);
-	if (!fit_run(plan, plan->live + g->live_from, (uint32) (g->live_to - g->live_from), inner) ||
+	if (!fit_run(plan, plan->live + g->live_from, (uint32) (g->live_to - g->live_from), form) ||
 		plan_bytes(plan, kept) > kept_bytes)
 	{
 		plan->count = kept;
@@ -400,8 +401,8 @@ bool
 alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
-	bool inner = o->kind == ALEX_KIND_INNER;
-	bool affected[BLCKSZ / ALEX_DIR_ENTRY_BYTES + 2] = { false };
+	AlexForm form = alex_page_form(page);
+	bool affected[BLCKSZ / ALEX_DIR_ENTRY_BYTES_OF(8) + 2] = { false };
 	uint32 nblocks = o->nblocks;
 	int nlive = 0;
 	uint32 cur = 0;
@@ -441,10 +442,10 @@ alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 			if (!alex_block_open(page, b, &blk))
 				return false;
 			m.n = (uint8) blk.n;
-			if (!add_entry(plan, ALEX_PLAN_COPY, &m, inner))
+			if (!add_entry(plan, ALEX_PLAN_COPY, &m, form))
 				return false;
 			plan->entries[plan->count - 1].old_block = (uint16) b;
-			plan->entries[plan->count - 1].bytes = blk.bytes + ALEX_DIR_ENTRY_BYTES;
+			plan->entries[plan->count - 1].bytes = blk.bytes + ALEX_DIR_ENTRY_BYTES(form);
 			pos += (int) blk.n;
 			live_pos += (int) blk.n;
 			b++;
@@ -464,7 +465,7 @@ alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 				g.live_to++;
 			g.stream_to++;
 		}
-		if (!plan_group(plan, page, &g, inner))
+		if (!plan_group(plan, page, &g, form))
 			return false;
 		pos = g.stream_to;
 		live_pos = g.live_to;
@@ -474,10 +475,10 @@ alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 }
 
 bool
-alex_plan_items(AlexPlan *plan, int first, int n, bool inner)
+alex_plan_items(AlexPlan *plan, int first, int n, AlexForm form)
 {
 	plan->nstream = first + n;
-	return fit_run(plan, plan->stream + first, (uint32) n, inner) && plan_finish(plan);
+	return fit_run(plan, plan->stream + first, (uint32) n, form) && plan_finish(plan);
 }
 
 bool
@@ -489,14 +490,14 @@ alex_plan_seal(const char *page, AlexPlan *plan)
 	for (uint32 i = 0; i < o->ntail; i++)
 		alex_tail_item(page, i, &plan->stream[i]);
 	plan->nlive = o->ntail;
-	return alex_plan_items(plan, 0, o->ntail, o->kind == ALEX_KIND_INNER);
+	return alex_plan_items(plan, 0, o->ntail, alex_page_form(page));
 }
 
 /* ---- split ---- */
 
 /* cut plan entry k before its at'th produced entry (1 <= at < n) by slicing its model */
 static bool
-cut_entry(const char *page, AlexPlan *plan, int k, uint32 at, bool inner)
+cut_entry(const char *page, AlexPlan *plan, int k, uint32 at, AlexForm form)
 {
 	AlexPlanEntry *e;
 	AlexModel whole;
@@ -553,13 +554,13 @@ cut_entry(const char *page, AlexPlan *plan, int k, uint32 at, bool inner)
 	}
 	alex_model_slice(&whole, part, at, n, cold, &e[1].model);
 	e[1].consume = (uint16) (e[1].consume - consumed);
-	e[0].bytes = alex_model_size(&e[0].model, inner);
-	e[1].bytes = alex_model_size(&e[1].model, inner);
+	e[0].bytes = alex_model_size(&e[0].model, form);
+	e[1].bytes = alex_model_size(&e[1].model, form);
 	return plan_finish(plan);
 }
 
 bool
-alex_plan_split(const char *page, AlexPlan *plan, bool inner, uint32 left_percent, int *cut,
+alex_plan_split(const char *page, AlexPlan *plan, AlexForm form, uint32 left_percent, int *cut,
 				int *cut_stream)
 {
 	uint32 half = plan->bytes * left_percent / 100;
@@ -581,7 +582,7 @@ alex_plan_split(const char *page, AlexPlan *plan, bool inner, uint32 left_percen
 	if (n >= 2)
 	{
 		at = Min(Max(at, 1), n - 1);
-		if (!cut_entry(page, plan, k, at, inner))
+		if (!cut_entry(page, plan, k, at, form))
 			return false;
 		k++;
 	}
@@ -599,7 +600,7 @@ alex_plan_split(const char *page, AlexPlan *plan, bool inner, uint32 left_percen
  * FIT and KEEP are {kind, 0, consume u16, model}.
  */
 uint32
-alex_plan_write(const AlexPlan *plan, int from, int to, bool inner, char *dst, uint32 max)
+alex_plan_write(const AlexPlan *plan, int from, int to, AlexForm form, char *dst, uint32 max)
 {
 	uint32 len = 0;
 
@@ -625,14 +626,14 @@ alex_plan_write(const AlexPlan *plan, int from, int to, bool inner, char *dst, u
 			continue;
 		}
 		if (e->kind != ALEX_PLAN_SKIP)
-			need += alex_model_bytes(&e->model, inner);
+			need += alex_model_bytes(&e->model, form);
 		if (len + need > max)
 			return 0;
 		dst[len] = (char) e->kind;
 		dst[len + 1] = 0;
 		memcpy(dst + len + 2, &e->consume, 2);
-		if (need > 4)
-			memcpy(dst + len + 4, &e->model, need - 4);
+		if (e->kind != ALEX_PLAN_SKIP)
+			alex_model_write(&e->model, form, dst + len + 4);
 		len += need;
 	}
 	return len;
@@ -642,6 +643,8 @@ alex_plan_write(const AlexPlan *plan, int from, int to, bool inner, char *dst, u
 static bool
 read_copies(const char *page, uint32 run, int pos, AlexPlan *plan)
 {
+	AlexForm form = alex_page_form(page);
+
 	while (run-- > 0)
 	{
 		AlexPlanEntry *e;
@@ -657,7 +660,7 @@ read_copies(const char *page, uint32 run, int pos, AlexPlan *plan)
 		e->kind = ALEX_PLAN_COPY;
 		e->old_block = plan->origin[pos];
 		e->consume = (uint16) blk.n;
-		e->bytes = blk.bytes + ALEX_DIR_ENTRY_BYTES;
+		e->bytes = blk.bytes + ALEX_DIR_ENTRY_BYTES(form);
 		pos += (int) blk.n;
 	}
 	return true;
@@ -666,7 +669,7 @@ read_copies(const char *page, uint32 run, int pos, AlexPlan *plan)
 bool
 alex_plan_read(const char *page, const char *src, uint32 len, AlexPlan *plan)
 {
-	bool inner = alex_opaque(page)->kind == ALEX_KIND_INNER;
+	AlexForm form = alex_page_form(page);
 	int pos = 0;
 	uint32 at = 0;
 
@@ -698,10 +701,10 @@ alex_plan_read(const char *page, const char *src, uint32 len, AlexPlan *plan)
 		at += 4;
 		if (e->kind == ALEX_PLAN_FIT || e->kind == ALEX_PLAN_KEEP)
 		{
-			used = alex_model_read(src + at, len - at, inner, &e->model);
+			used = alex_model_read(src + at, len - at, form, &e->model);
 			if (used == 0 || !alex_model_valid(&e->model))
 				return false;
-			e->bytes = alex_model_size(&e->model, inner);
+			e->bytes = alex_model_size(&e->model, form);
 		}
 		else if (e->kind != ALEX_PLAN_SKIP)
 			return false;

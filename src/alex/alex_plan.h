@@ -66,7 +66,7 @@ extern bool alex_plan_seal(const char *page, AlexPlan *plan);
  * plan->nstream before the call (bulk build).  Adds plan entries for them.
  * False if the plan is full: many more than a page's worth of bad entries.
  */
-extern bool alex_plan_items(AlexPlan *plan, int first, int n, bool inner);
+extern bool alex_plan_items(AlexPlan *plan, int first, int n, AlexForm form);
 
 /*
  * alex_plan_split --- choose where to cut a merge plan in two so that about
@@ -77,11 +77,11 @@ extern bool alex_plan_items(AlexPlan *plan, int first, int n, bool inner);
  * entry that goes right.  False if the plan cannot be cut (fewer than two
  * live entries: then something is wrong with the page).
  */
-extern bool alex_plan_split(const char *page, AlexPlan *plan, bool inner, uint32 left_percent,
+extern bool alex_plan_split(const char *page, AlexPlan *plan, AlexForm form, uint32 left_percent,
 							int *cut, int *cut_stream);
 
 /* serialised form, for WAL; returns the bytes, at most max (0 = does not fit) */
-extern uint32 alex_plan_write(const AlexPlan *plan, int from, int to, bool inner, char *dst,
+extern uint32 alex_plan_write(const AlexPlan *plan, int from, int to, AlexForm form, char *dst,
 							  uint32 max);
 /* reads entries into plan->entries, computing start/bytes/nbase; false = invalid */
 extern bool alex_plan_read(const char *page, const char *src, uint32 len, AlexPlan *plan);

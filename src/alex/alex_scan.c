@@ -185,7 +185,8 @@ copy_small(AlexScanOpaque *so, const char *page, AlexPagePos from, AlexPagePos t
 			from.run++;
 		else
 			from.gap++;
-		if (!(next->flags & ALEX_ITEM_REMOVED))
+		if (!(next->flags & ALEX_ITEM_REMOVED) &&
+			(!so->bounds.filter || alex_key_match(&so->info, &so->bounds, next->key, next->tag)))
 			so->small[so->nsmall++] = *next;
 	}
 	return true;
@@ -244,7 +245,7 @@ load_first(IndexScanDesc scan, ScanDirection dir)
 		buf = alex_descend(scan->indexRelation, 0, b->lo_key, b->lo_tag, false, BUFFER_LOCK_SHARE,
 						   false);
 	else if (b->hi_inf)
-		buf = alex_descend(scan->indexRelation, 0, PG_UINT64_MAX, PG_UINT64_MAX, false,
+		buf = alex_descend(scan->indexRelation, 0, ALEX_KEY_ALL_ONES, PG_UINT64_MAX, false,
 						   BUFFER_LOCK_SHARE, false);
 	else
 		buf = alex_descend(scan->indexRelation, 0, b->hi_key, b->hi_tag, true, BUFFER_LOCK_SHARE,
@@ -385,7 +386,8 @@ local_next(IndexScanDesc scan, bool forward, AlexItem *item)
 	{
 		if (!page_next(scan, forward, item))
 			return false;
-	} while (item->flags & ALEX_ITEM_REMOVED);
+	} while ((item->flags & ALEX_ITEM_REMOVED) ||
+			 (so->bounds.filter && !alex_key_match(&so->info, &so->bounds, item->key, item->tag)));
 	return true;
 }
 

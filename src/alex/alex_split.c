@@ -36,19 +36,21 @@
  * second TID model, and the rounding of the columns and bitmaps.  The cut adds one
  * descriptor with its models.
  */
-#define ISOLATE_BYTES_MAX \
-	(2 * ALEX_DIR_ENTRY_BYTES + ALEX_RAW_INNER_BYTES + 2 * sizeof(AlexChildExt) + \
+#define ISOLATE_BYTES_MAX(kb) \
+	(2 * ALEX_DIR_ENTRY_BYTES_OF(kb) + ALEX_RAW_INNER_BYTES(kb) + 2 * sizeof(AlexChildExt) + \
 	 sizeof(AlexTid2Ext) + 12)
-#define PAGE_BYTES (ALEX_SPECIAL_OFF - ALEX_DIR_OFF)
-#define GAP_BYTES_MAX (ALEX_GAP_HEADER_BYTES + ALEX_GAP_MAX * ALEX_RAW_INNER_BYTES)
-#define CUT_BYTES_MAX \
-	(ALEX_DIR_ENTRY_BYTES + sizeof(AlexChildExt) + sizeof(AlexTid2Ext) + ALEX_RAW_INNER_BYTES)
-#define SPARE_BYTES (ALEX_GAP_HEADER_BYTES + REBUILD_SPARE_ENTRIES * ALEX_RAW_INNER_BYTES)
+#define GAP_BYTES_MAX(kb) (ALEX_GAP_HEADER_BYTES + ALEX_GAP_MAX_OF(kb) * ALEX_RAW_INNER_BYTES(kb))
+#define CUT_BYTES_MAX(kb) \
+	(ALEX_DIR_ENTRY_BYTES_OF(kb) + sizeof(AlexChildExt) + sizeof(AlexTid2Ext) + \
+	 ALEX_RAW_INNER_BYTES(kb))
+#define SPARE_BYTES(kb) (ALEX_GAP_HEADER_BYTES + REBUILD_SPARE_ENTRIES * ALEX_RAW_INNER_BYTES(kb))
+#define HALVES_FIT(kb) \
+	((ALEX_PAGE_ROOM_OF(kb) - GAP_BYTES_MAX(kb) + ALEX_GAP_MAX_OF(kb) * ISOLATE_BYTES_MAX(kb)) / \
+			 2 + \
+		 CUT_BYTES_MAX(kb) + SPARE_BYTES(kb) <= \
+	 ALEX_PAGE_ROOM_OF(kb))
 
-StaticAssertDecl((PAGE_BYTES - GAP_BYTES_MAX + ALEX_GAP_MAX * ISOLATE_BYTES_MAX) / 2 +
-						 CUT_BYTES_MAX + SPARE_BYTES <=
-					 PAGE_BYTES,
-				 "two halves of the worst merge fit their pages");
+StaticAssertDecl(HALVES_FIT(8) && HALVES_FIT(16), "two halves of the worst merge fit their pages");
 
 /*
  * Scratch: planning and encoding allocate nothing while a page is locked.  Nothing
@@ -75,7 +77,7 @@ typedef struct Target
 {
 	AlexPagePos pos;
 	bool append; /* greater than everything on the page */
-	bool inner;
+	AlexForm form;
 	uint32 raw_bytes;
 	uint32 hole;
 	uint32 reserve;
@@ -97,13 +99,13 @@ locate(Relation rel, Buffer buf, const AlexItem *item, bool after_split, Target 
 	uint32 run = (uint32) o->nbase + o->ntail;
 	AlexItem found;
 
-	t->inner = o->kind == ALEX_KIND_INNER;
+	t->form = alex_page_form(page);
 	t->raw_bytes = alex_raw_bytes(page);
 	t->hole = alex_header(page)->upper - alex_header(page)->lower;
 	t->reserve = alex_page_reserve(o->nbase, o->nblocks);
-	t->cap = after_split ? ALEX_LEAF_ENTRIES_MAX
-			 : t->inner	 ? ALEX_LEAF_ENTRIES_DEFAULT
-						 : (uint32) alex_leaf_entries(rel);
+	t->cap = after_split	 ? ALEX_LEAF_ENTRIES_MAX
+			 : t->form.inner ? ALEX_LEAF_ENTRIES_DEFAULT
+							 : (uint32) alex_leaf_entries(rel);
 	if (!alex_page_search(page, item->key, item->tag, false, &t->pos))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be searched");
 	t->append = t->pos.run == run && t->pos.gap == o->ngap;
@@ -121,7 +123,7 @@ locate(Relation rel, Buffer buf, const AlexItem *item, bool after_split, Target 
 			om_index_corrupted(rel, BufferGetBlockNumber(buf), "entry cannot be read");
 		if (found.key == item->key && found.tag == item->tag)
 		{
-			if (!(found.flags & ALEX_ITEM_REMOVED) || t->inner)
+			if (!(found.flags & ALEX_ITEM_REMOVED) || t->form.inner)
 				om_index_corrupted(rel, BufferGetBlockNumber(buf),
 								   "entry with the same key and TID as one to be inserted");
 			/* VACUUM removed it, and heap has used the TID again for the same key */
@@ -150,16 +152,16 @@ try_place(Relation rel, Buffer buf, const AlexItem *item, bool after_split, Targ
 		/* a seal keeps removed entries, a rebuild drops them */
 		if (o->ntail >= ALEX_TAIL_MAX || t->hole < need + t->reserve)
 			return o->nremoved > 0 ? PLACE_REBUILD : PLACE_SEAL;
-		*len = alex_op_tail_append(op, t->inner, item);
+		*len = alex_op_tail_append(op, t->form, item);
 		return PLACE_DONE;
 	}
 	else
 	{
 		uint32 need = t->raw_bytes + (o->ngap == 0 ? ALEX_GAP_HEADER_BYTES : 0);
 
-		if (o->ngap >= ALEX_GAP_MAX || t->hole < need + t->reserve)
+		if (o->ngap >= ALEX_GAP_MAX_OF(o->keybytes) || t->hole < need + t->reserve)
 			return PLACE_REBUILD;
-		*len = alex_op_gap_insert(op, t->inner, t->pos.gap, item);
+		*len = alex_op_gap_insert(op, t->form, t->pos.gap, item);
 		return PLACE_DONE;
 	}
 }
@@ -184,7 +186,7 @@ try_seal(Relation rel, Buffer buf, const Target *t)
 {
 	const char *page = alex_page(buf);
 	const AlexPageOpaque *o = alex_opaque(page);
-	uint32 capacity = ALEX_SPECIAL_OFF - ALEX_DIR_OFF;
+	uint32 capacity = ALEX_PAGE_ROOM(t->form);
 	uint32 lower;
 	uint32 need;
 
@@ -193,17 +195,17 @@ try_seal(Relation rel, Buffer buf, const Target *t)
 	if (!alex_plan_seal(page, &split_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "tail cannot be sealed");
 	/* the directory may have to grow by its slack on top of what is used */
-	lower = o->blocks_end + split_plan.bytes + ALEX_DIR_SLACK * ALEX_DIR_ENTRY_BYTES;
+	lower = o->blocks_end + split_plan.bytes + ALEX_DIR_SLACK * ALEX_DIR_ENTRY_BYTES(t->form);
 	need =
 		t->raw_bytes + ALEX_TAIL_DEAD_BYTES +
 		alex_page_reserve((uint32) o->nbase + o->ntail, (uint32) (o->nblocks + split_plan.count));
 	if (lower + need > alex_header(page)->upper)
 		return false;
-	if (!t->inner && (o->flags & ALEX_HIGH_INF) &&
-		(lower - ALEX_DIR_OFF) * 100 > capacity * alex_fillfactor(rel))
+	if (!t->form.inner && (o->flags & ALEX_HIGH_INF) &&
+		(lower - ALEX_DIR_OFF(t->form)) * 100 > capacity * alex_fillfactor(rel))
 		return false;
-	log_page_op(rel, buf, ALEX_REC_SEAL, op_left, alex_op_seal(op_left, &split_plan, t->inner));
-	STOP_POINT_AT(t->inner, "alex_sealed");
+	log_page_op(rel, buf, ALEX_REC_SEAL, op_left, alex_op_seal(op_left, &split_plan, t->form));
+	STOP_POINT_AT(t->form.inner, "alex_sealed");
 	return true;
 }
 
@@ -216,12 +218,12 @@ try_rebuild(Relation rel, Buffer buf, const Target *t)
 	if (!alex_plan_merge(page, NULL, &split_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
 	if (split_plan.nbase + REBUILD_SPARE_ENTRIES > t->cap ||
-		!alex_plan_fits(split_plan.bytes, split_plan.nbase, (uint32) split_plan.count,
+		!alex_plan_fits(t->form, split_plan.bytes, split_plan.nbase, (uint32) split_plan.count,
 						ALEX_GAP_HEADER_BYTES + REBUILD_SPARE_ENTRIES * t->raw_bytes))
 		return false;
 	log_page_op(rel, buf, ALEX_REC_REBUILD, op_left,
-				alex_op_rebuild(op_left, &split_plan, t->inner, NULL, 0));
-	STOP_POINT_AT(t->inner, "alex_rebuilt");
+				alex_op_rebuild(op_left, &split_plan, t->form, NULL, 0));
+	STOP_POINT_AT(t->form.inner, "alex_rebuilt");
 	return true;
 }
 
@@ -229,7 +231,7 @@ try_rebuild(Relation rel, Buffer buf, const Target *t)
 
 /* bytes and entries of plan entries [from, to) fit a page with room for inserts? */
 static bool
-half_fits(int from, int to, uint32 raw_bytes)
+half_fits(AlexForm form, int from, int to)
 {
 	uint32 bytes = 0;
 	uint32 nbase = 0;
@@ -241,8 +243,8 @@ half_fits(int from, int to, uint32 raw_bytes)
 		bytes += e->bytes;
 		nbase += e->kind == ALEX_PLAN_COPY ? e->consume : e->model.n;
 	}
-	return alex_plan_fits(bytes, nbase, (uint32) (to - from),
-						  ALEX_GAP_HEADER_BYTES + REBUILD_SPARE_ENTRIES * raw_bytes);
+	return alex_plan_fits(form, bytes, nbase, (uint32) (to - from),
+						  ALEX_GAP_HEADER_BYTES + REBUILD_SPARE_ENTRIES * ALEX_RAW_BYTES(form));
 }
 
 /* the greatest (key, tag) on the page, removed entries included; false if it is empty */
@@ -302,7 +304,7 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 	AlexItem last;
 	int cut = -1;
 
-	STOP_POINT_AT(t->inner, "alex_split_allocated");
+	STOP_POINT_AT(t->form.inner, "alex_split_allocated");
 	if (o->right != InvalidBlockNumber)
 	{
 		old_right = alex_getbuf(rel, o->right, BUFFER_LOCK_EXCLUSIVE, o->level);
@@ -310,7 +312,7 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 			om_index_corrupted(rel, o->right, "left link does not point back");
 	}
 
-	alex_page_init(split_image, o->kind, o->level, o->natts);
+	alex_page_init(split_image, o->kind, o->level, o->keybytes, o->natts);
 	alex_opaque(split_image)->left = BufferGetBlockNumber(buf);
 	alex_opaque(split_image)->right = o->right;
 	if (!(o->flags & ALEX_HIGH_INF))
@@ -320,12 +322,13 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 		alex_page_set_high(split_image, high.key, high.tag);
 	}
 
-	if (!t->inner && t->append && (o->flags & ALEX_HIGH_INF) && page_last(rel, buf, &last))
+	if (!t->form.inner && t->append && (o->flags & ALEX_HIGH_INF) && page_last(rel, buf, &last))
 	{
 		sep = alex_leaf_separator(last.key, last.tag, item->key, item->tag);
 		/* nothing moves; pack what is left behind while we are here, if it fits */
 		if (o->ntail + o->ngap > 0 && alex_plan_merge(page, NULL, &split_plan) &&
-			alex_plan_fits(split_plan.bytes, split_plan.nbase, (uint32) split_plan.count, 0))
+			alex_plan_fits(t->form, split_plan.bytes, split_plan.nbase, (uint32) split_plan.count,
+						   0))
 			cut = split_plan.count;
 	}
 	else
@@ -334,17 +337,17 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 		const AlexItem *first;
 
 		if (!alex_plan_merge(page, NULL, &split_plan) ||
-			!alex_plan_split(page, &split_plan, t->inner, t->append ? APPEND_SPLIT_PERCENT : 50,
+			!alex_plan_split(page, &split_plan, t->form, t->append ? APPEND_SPLIT_PERCENT : 50,
 							 &cut, &cut_stream))
 			om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be split");
-		if (!half_fits(0, cut, t->raw_bytes) &&
-			!alex_plan_split(page, &split_plan, t->inner, 50, &cut, &cut_stream))
+		if (!half_fits(t->form, 0, cut) &&
+			!alex_plan_split(page, &split_plan, t->form, 50, &cut, &cut_stream))
 			om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be split");
-		if (!half_fits(0, cut, t->raw_bytes) || !half_fits(cut, split_plan.count, t->raw_bytes) ||
+		if (!half_fits(t->form, 0, cut) || !half_fits(t->form, cut, split_plan.count) ||
 			!alex_assemble(split_image, page, &split_plan, cut, split_plan.count))
 			om_index_corrupted(rel, BufferGetBlockNumber(buf), "halves of a split do not fit");
 		first = &split_plan.stream[cut_stream];
-		if (t->inner)
+		if (t->form.inner)
 		{
 			sep.key = first->key;
 			sep.tag = first->tag;
@@ -355,10 +358,10 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 	alex_page_set_low(split_image, sep.key, sep.tag);
 	log_split(
 		rel, buf, right, old_right,
-		alex_op_split_left(op_left, &split_plan, t->inner, cut, right_block, sep.key, sep.tag));
+		alex_op_split_left(op_left, &split_plan, t->form, cut, right_block, sep.key, sep.tag));
 	if (BufferIsValid(old_right))
 		UnlockReleaseBuffer(old_right);
-	STOP_POINT_AT(t->inner, "alex_split_logged");
+	STOP_POINT_AT(t->form.inner, "alex_split_logged");
 	return right;
 }
 
@@ -415,7 +418,7 @@ alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child)
 
 	if (BufferIsValid(right))
 	{
-		STOP_POINT_AT(t.inner, "alex_split_before_downlink");
+		STOP_POINT_AT(t.form.inner, "alex_split_before_downlink");
 		alex_finish_split(rel, buf);
 	}
 	else
@@ -445,7 +448,7 @@ new_root(Relation rel, Buffer buf)
 		om_index_corrupted(rel, BufferGetBlockNumber(buf),
 						   "page is marked as root, but the metapage names another one");
 
-	alex_page_init(split_image, ALEX_KIND_INNER, (uint16) (o->level + 1), o->natts);
+	alex_page_init(split_image, ALEX_KIND_INNER, (uint16) (o->level + 1), o->keybytes, o->natts);
 	alex_opaque(split_image)->flags |= ALEX_ROOT;
 	split_plan.count = 0;
 	memset(&split_plan.stream[0], 0, 2 * sizeof(AlexItem));
@@ -453,7 +456,7 @@ new_root(Relation rel, Buffer buf)
 	split_plan.stream[1].key = high.key;
 	split_plan.stream[1].tag = high.tag;
 	split_plan.stream[1].child = o->right;
-	if (!alex_plan_items(&split_plan, 0, 2, true) ||
+	if (!alex_plan_items(&split_plan, 0, 2, alex_page_form(split_image)) ||
 		!alex_assemble(split_image, NULL, &split_plan, 0, split_plan.count))
 		elog(ERROR, "could not build a root page of index \"%s\": %d entries",
 			 RelationGetRelationName(rel), split_plan.nstream);

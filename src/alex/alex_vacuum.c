@@ -85,7 +85,7 @@ collect_drops(VacuumState *v, Buffer buf, uint8 *drops)
 	}
 	for (uint32 slot = 0; slot < o->ngap; slot++)
 	{
-		alex_raw_get(alex_gap_slot(page, slot), false, &items[0]);
+		alex_raw_get(alex_gap_slot(page, slot), alex_page_form(page), &items[0]);
 		if (vacuum_entry(v, buf, &items[0]))
 		{
 			bitmap_set(drops, o->nbase + slot);
@@ -120,8 +120,9 @@ vacuum_leaf(VacuumState *v, Buffer buf)
 		return;
 	if (!alex_plan_merge(page, drops, &vacuum_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
-	if (alex_plan_fits(vacuum_plan.bytes, vacuum_plan.nbase, (uint32) vacuum_plan.count, 0))
-		len = alex_op_rebuild(vacuum_op, &vacuum_plan, false, drops, bits);
+	if (alex_plan_fits(alex_page_form(page), vacuum_plan.bytes, vacuum_plan.nbase,
+					   (uint32) vacuum_plan.count, 0))
+		len = alex_op_rebuild(vacuum_op, &vacuum_plan, alex_page_form(page), drops, bits);
 	else
 		len = alex_op_mark(vacuum_op, drops, bits);
 

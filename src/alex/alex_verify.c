@@ -101,8 +101,9 @@ load(CheckState *c, BlockNumber block, uint32 level)
 		fail(c, block, "page is not of its parent's level minus one", true);
 	if (alex_opaque(c->page)->flags & (ALEX_DELETED | ALEX_HALF_DEAD))
 		fail(c, block, "deleted page is still linked", true);
-	if (alex_opaque(c->page)->natts != c->info.natts)
-		fail(c, block, "page has another number of key columns than the index", false);
+	if (alex_opaque(c->page)->natts != c->info.natts ||
+		alex_opaque(c->page)->keybytes != c->info.keybytes)
+		fail(c, block, "page has other key columns than the index", false);
 	if (bitmap_test(c->visited, block))
 		fail(c, block, "page is linked twice", true);
 	bitmap_set(c->visited, block);
@@ -152,9 +153,9 @@ walk_entries(CheckState *c, BlockNumber block)
 		c->entries++;
 		if (c->filter)
 		{
-			uint64 fingerprint[2] = { items[i].key, items[i].tag };
+			AlexRawEntry fingerprint = { items[i].key, items[i].tag };
 
-			bloom_add_element(c->filter, (unsigned char *) fingerprint, sizeof(fingerprint));
+			bloom_add_element(c->filter, (unsigned char *) &fingerprint, sizeof(fingerprint));
 		}
 	}
 	pfree(items);
@@ -282,10 +283,10 @@ present_callback(Relation index, ItemPointer tid, Datum *values, bool *isnull, b
 				 void *arg)
 {
 	CheckState *c = (CheckState *) arg;
-	uint64 fingerprint[2];
+	AlexRawEntry fingerprint;
 
-	alex_key_encode(&c->info, values, isnull, tid, &fingerprint[0], &fingerprint[1]);
-	if (bloom_lacks_element(c->filter, (unsigned char *) fingerprint, sizeof(fingerprint)))
+	alex_key_encode(&c->info, values, isnull, tid, &fingerprint.key, &fingerprint.tag);
+	if (bloom_lacks_element(c->filter, (unsigned char *) &fingerprint, sizeof(fingerprint)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("heap tuple (%u,%u) from table \"%s\" lacks matching entry in index \"%s\"",

@@ -41,12 +41,12 @@ valid_page(uint8 choice)
 static void
 raw_page(const uint8 *data, size_t size)
 {
-	alex_page_init(page, ALEX_KIND_LEAF, 0, 1);
+	test_page_init(page, false);
 	memcpy(page, data, Min(size, BLCKSZ));
 	alex_header(page)->special = ALEX_SPECIAL_OFF;
 	alex_opaque(page)->page_id = ALEX_PAGE_ID;
 	alex_opaque(page)->version = ALEX_VERSION;
-	alex_opaque(page)->keybytes = ALEX_KEY_BYTES;
+	alex_opaque(page)->keybytes = (uint8) ALEX_KEY_BYTES(form_of(false));
 	alex_opaque(page)->natts = 1;
 	poke_page(page, unit_random, scratch, true);
 }

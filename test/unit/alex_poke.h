@@ -19,7 +19,7 @@ static char poke_op[ALEX_OP_BYTES_MAX];
 static inline void
 poke_plans(const char *page, char *scratch, uint64 chance)
 {
-	bool inner = alex_opaque(page)->kind == ALEX_KIND_INNER;
+	AlexForm form = alex_page_form(page);
 	uint32 bits = alex_page_entries(page);
 	uint8 drops[ALEX_DROP_BITMAP_BYTES] = { 0 };
 	int cut;
@@ -29,24 +29,25 @@ poke_plans(const char *page, char *scratch, uint64 chance)
 		bitmap_set(drops, i);
 	if (alex_plan_seal(page, &poke_plan))
 	{
-		uint32 len = alex_op_seal(poke_op, &poke_plan, inner);
+		uint32 len = alex_op_seal(poke_op, &poke_plan, form);
 
 		memcpy(scratch, page, BLCKSZ);
 		(void) alex_apply(scratch, poke_op, len);
 	}
 	if (alex_plan_merge(page, drops, &poke_plan))
 	{
-		uint32 len = alex_op_rebuild(poke_op, &poke_plan, inner, drops, bits);
+		uint32 len = alex_op_rebuild(poke_op, &poke_plan, form, drops, bits);
 
 		memcpy(scratch, page, BLCKSZ);
 		(void) alex_apply(scratch, poke_op, len);
 	}
 	if (alex_plan_merge(page, NULL, &poke_plan) &&
-		alex_plan_split(page, &poke_plan, inner, chance & 1 ? 50 : 90, &cut, &cut_stream))
+		alex_plan_split(page, &poke_plan, form, chance & 1 ? 50 : 90, &cut, &cut_stream))
 	{
-		uint32 len = alex_op_split_left(poke_op, &poke_plan, inner, cut, 9, 1, 1);
+		uint32 len = alex_op_split_left(poke_op, &poke_plan, form, cut, 9, 1, 1);
 
-		alex_page_init(scratch, alex_opaque(page)->kind, alex_opaque(page)->level, 1);
+		alex_page_init(scratch, alex_opaque(page)->kind, alex_opaque(page)->level,
+					   alex_opaque(page)->keybytes, 1);
 		(void) alex_assemble(scratch, page, &poke_plan, cut, poke_plan.count);
 		memcpy(scratch, page, BLCKSZ);
 		(void) alex_apply(scratch, poke_op, len);
@@ -59,6 +60,7 @@ static inline void
 poke_page(const char *page, uint64 (*random64)(void), char *scratch, bool plans)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
+	AlexForm form = alex_page_form(page);
 	AlexPagePos pos;
 	AlexItem item;
 	AlexBlock blk;
@@ -70,7 +72,7 @@ poke_page(const char *page, uint64 (*random64)(void), char *scratch, bool plans)
 	(void) alex_page_check(page);
 	alex_zero_hints(scratch);
 	/* hints are all that may change */
-	if (memcmp(scratch, page, ALEX_DIR_OFF + o->dirsize * ALEX_DIR_ENTRY_BYTES) != 0 ||
+	if (memcmp(scratch, page, ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form)) != 0 ||
 		memcmp(scratch + ALEX_SPECIAL_OFF, page + ALEX_SPECIAL_OFF, sizeof(AlexPageOpaque)) != 0)
 		abort();
 	(void) alex_page_decode(page, NULL, poke_items, poke_origin);
@@ -86,11 +88,13 @@ poke_page(const char *page, uint64 (*random64)(void), char *scratch, bool plans)
 		{
 			alex_block_decode(&blk, poke_items);
 			alex_model_of_block(&blk, &m);
-			(void) alex_model_size(&m, blk.inner);
+			(void) alex_model_size(&m, form);
 		}
 	for (int i = 0; i < 6; i++)
 	{
-		uint64 key = i == 0 ? 0 : i == 1 ? PG_UINT64_MAX : random64();
+		AlexKey key = i == 0   ? 0
+					  : i == 1 ? ALEX_KEY_ALL_ONES
+							   : (AlexKey) random64() << (form.wide ? random64() % 65 : 0);
 		uint64 tag = i == 0 ? 0 : i == 1 ? PG_UINT64_MAX : random64();
 
 		if (i >= 3 && o->nblocks > 0)

@@ -13,6 +13,22 @@
 #include "alex/alex_apply.h"
 #include "unit.h"
 
+/* do the pages being made have 16-byte keys? */
+static bool test_wide;
+
+static inline AlexForm
+form_of(bool inner)
+{
+	return (AlexForm){ .inner = inner, .wide = test_wide };
+}
+
+static inline void
+test_page_init(char *page, bool inner)
+{
+	alex_page_init(page, inner ? ALEX_KIND_INNER : ALEX_KIND_LEAF, inner,
+				   (uint8) ALEX_KEY_BYTES(form_of(inner)), 1);
+}
+
 /* ---- distributions, in order of arrival ---- */
 
 typedef enum AlexDist
@@ -303,7 +319,7 @@ base_bytes(const char *page, bool *two_tids)
 	for (uint32 b = 0; b < alex_opaque(page)->nblocks; b++)
 	{
 		check(alex_block_open(page, b, &blk), "block %u does not open", b);
-		bytes += blk.bytes + ALEX_DIR_ENTRY_BYTES;
+		bytes += blk.bytes + ALEX_DIR_ENTRY_BYTES(form_of(blk.inner));
 		*two_tids |= blk.two_tids;
 	}
 	return bytes;
@@ -327,7 +343,7 @@ static AlexItem check_run[ALEX_ITEMS_MAX];
 static uint16 check_origin[ALEX_ITEMS_MAX];
 
 static inline void
-check_target(const char *page, int count, uint64 key, uint64 tag)
+check_target(const char *page, int count, AlexKey key, uint64 tag)
 {
 	for (int or_equal = 0; or_equal <= 1; or_equal++)
 	{
@@ -390,7 +406,7 @@ check_page(const char *page, const AlexItem *live, int nlive, int targets)
 	check(!alex_run_item(page, run, &item), "there is an entry behind the run");
 	for (int t = 0; t < targets; t++)
 	{
-		uint64 key = unit_random_bits();
+		AlexKey key = unit_random_bits();
 		uint64 tag = unit_random_bits();
 
 		if (run > 0)
@@ -473,7 +489,7 @@ level_check(const Level *l, int node)
 
 /* where in the sorted array */
 static inline int
-find_live(const Node *n, uint64 key, uint64 tag)
+find_live(const Node *n, AlexKey key, uint64 tag)
 {
 	int lo = 0;
 	int hi = n->nlive;
@@ -517,17 +533,17 @@ level_start(Level *l, bool inner, uint32 cap)
 	memset(l, 0, sizeof(*l));
 	l->inner = inner;
 	l->cap = cap;
-	l->spare = ALEX_GAP_HEADER_BYTES + 12 * (inner ? ALEX_RAW_INNER_BYTES : ALEX_RAW_LEAF_BYTES);
+	l->spare = ALEX_GAP_HEADER_BYTES + 12 * ALEX_RAW_BYTES(form_of(inner));
 	l->targets = 2;
 	l->count = 1;
 	l->nodes[0].page = new_page();
 	l->nodes[0].live = malloc(ALEX_ITEMS_MAX * sizeof(AlexItem));
-	alex_page_init(l->nodes[0].page, inner ? ALEX_KIND_INNER : ALEX_KIND_LEAF, inner, 1);
+	test_page_init(l->nodes[0].page, inner);
 	if (inner)
 	{
 		AlexItem first = { 0, 0, 1, 0 };
 
-		level_apply(l->nodes[0].page, alex_op_tail_append(level_op, true, &first));
+		level_apply(l->nodes[0].page, alex_op_tail_append(level_op, form_of(true), &first));
 		l->nodes[0].live[l->nodes[0].nlive++] = first;
 	}
 	level_check(l, 0);
@@ -555,15 +571,17 @@ level_build(Level *l, bool inner, uint32 cap, const AlexItem *items, uint32 n, u
 		uint32 mid = (lo + n + 1) / 2;
 
 		level_plan.count = 0;
-		check(alex_plan_items(&level_plan, 0, (int) mid, inner), "plan of %u entries", mid);
-		if (alex_plan_fits(level_plan.bytes, level_plan.nbase, (uint32) level_plan.count, spare))
+		check(alex_plan_items(&level_plan, 0, (int) mid, form_of(inner)), "plan of %u entries",
+			  mid);
+		if (alex_plan_fits(form_of(l->inner), level_plan.bytes, level_plan.nbase,
+						   (uint32) level_plan.count, spare))
 			lo = mid;
 		else
 			n = mid - 1;
 	}
 	level_plan.count = 0;
-	check(alex_plan_items(&level_plan, 0, (int) lo, inner), "plan of %u entries", lo);
-	alex_page_init(node->page, inner ? ALEX_KIND_INNER : ALEX_KIND_LEAF, inner, 1);
+	check(alex_plan_items(&level_plan, 0, (int) lo, form_of(inner)), "plan of %u entries", lo);
+	test_page_init(node->page, inner);
 	check(alex_assemble(node->page, NULL, &level_plan, 0, level_plan.count), "assemble");
 	memcpy(node->live, level_plan.stream, lo * sizeof(AlexItem));
 	node->nlive = (int) lo;
@@ -628,14 +646,14 @@ level_put(Level *l, int node, const AlexItem *item, bool after_split, bool *appe
 		if (o->ntail == ALEX_TAIL_MAX ||
 			usable_hole(n->page) < raw + (o->ntail == 0 ? ALEX_TAIL_DEAD_BYTES : 0))
 			return o->nremoved > 0 ? PLACE_REBUILD : PLACE_SEAL;
-		level_apply(n->page, alex_op_tail_append(level_op, l->inner, item));
+		level_apply(n->page, alex_op_tail_append(level_op, form_of(l->inner), item));
 	}
 	else
 	{
-		if (o->ngap == ALEX_GAP_MAX ||
+		if (o->ngap == ALEX_GAP_MAX_OF(o->keybytes) ||
 			usable_hole(n->page) < raw + (o->ngap == 0 ? ALEX_GAP_HEADER_BYTES : 0))
 			return PLACE_REBUILD;
-		level_apply(n->page, alex_op_gap_insert(level_op, l->inner, pos.gap, item));
+		level_apply(n->page, alex_op_gap_insert(level_op, form_of(l->inner), pos.gap, item));
 	}
 	live_insert(n, item);
 	l->inserts++;
@@ -652,8 +670,9 @@ check_merge_bound(Level *l, const char *page, const AlexPlan *plan)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
 	bool two_tids;
+	AlexForm form = form_of(l->inner);
 	uint32 base = base_bytes(page, &two_tids);
-	uint32 each = 2 * ALEX_DIR_ENTRY_BYTES + alex_raw_bytes(page);
+	uint32 each = 2 * ALEX_DIR_ENTRY_BYTES(form) + alex_raw_bytes(page);
 	uint32 bound;
 
 	if (two_tids)
@@ -662,7 +681,7 @@ check_merge_bound(Level *l, const char *page, const AlexPlan *plan)
 		each += 2 * sizeof(AlexChildExt);
 	bound = base + o->ngap * each;
 	if (o->ntail > 0)
-		bound += 2 * (ALEX_DIR_ENTRY_BYTES + 2 * sizeof(AlexTid2Ext)) +
+		bound += 2 * (ALEX_DIR_ENTRY_BYTES(form) + 2 * sizeof(AlexTid2Ext)) +
 				 o->ntail * (alex_raw_bytes(page) + 1U);
 	check(plan->bytes <= bound, "%s: merge takes %u bytes, base %u, gap %u, tail %u, bound %u",
 		  l->inner ? "inner" : "leaf", plan->bytes, base, o->ngap, o->ntail, bound);
@@ -673,7 +692,7 @@ check_merge_bound(Level *l, const char *page, const AlexPlan *plan)
 
 /* the right half of a split */
 static inline void
-make_right(Level *l, int node, int cut, uint64 key, uint64 tag)
+make_right(Level *l, int node, int cut, AlexKey key, uint64 tag)
 {
 	Node *left = &l->nodes[node];
 	Node *right = &l->nodes[node + 1];
@@ -692,7 +711,7 @@ make_right(Level *l, int node, int cut, uint64 key, uint64 tag)
 	memcpy(right->live, left->live + at, (size_t) right->nlive * sizeof(AlexItem));
 	left->nlive = at;
 
-	alex_page_init(image, o->kind, o->level, o->natts);
+	alex_page_init(image, o->kind, o->level, o->keybytes, o->natts);
 	if (cut >= 0)
 		check(alex_assemble(image, left->page, &level_plan, cut, level_plan.count),
 			  "right half does not assemble");
@@ -703,7 +722,8 @@ make_right(Level *l, int node, int cut, uint64 key, uint64 tag)
 	alex_opaque(image)->right = o->right;
 	level_apply(right->page, alex_op_init(level_op, image));
 	check(same_page(image, right->page), "INIT makes another page");
-	level_apply(left->page, alex_op_split_left(level_op, &level_plan, l->inner, cut, id, key, tag));
+	level_apply(left->page,
+				alex_op_split_left(level_op, &level_plan, form_of(l->inner), cut, id, key, tag));
 	check(alex_opaque(left->page)->flags & ALEX_INCOMPLETE_SPLIT, "split is not marked");
 	check(alex_opaque(left->page)->right == id, "right link");
 	if (node + 2 < l->count)
@@ -730,7 +750,7 @@ half_fits(const Level *l, int from, int to)
 		nbase += e->kind == ALEX_PLAN_COPY ? e->consume : e->model.n;
 	}
 	check(nbase > 0 && nbase < ALEX_LEAF_ENTRIES_MAX, "a half of %u entries", nbase);
-	return alex_plan_fits(bytes, nbase, (uint32) (to - from), l->spare);
+	return alex_plan_fits(form_of(l->inner), bytes, nbase, (uint32) (to - from), l->spare);
 }
 
 /* a cut in proportion misses the asked-for share by little: columns of a block are even */
@@ -766,7 +786,8 @@ level_split(Level *l, int node, const AlexItem *item, bool append)
 		first = *item;
 		/* nothing moves; what stays is packed, if it fits */
 		check(alex_plan_merge(n->page, NULL, &level_plan), "merge plan");
-		if (alex_plan_fits(level_plan.bytes, level_plan.nbase, (uint32) level_plan.count, 0))
+		if (alex_plan_fits(form_of(l->inner), level_plan.bytes, level_plan.nbase,
+						   (uint32) level_plan.count, 0))
 			cut = level_plan.count;
 	}
 	else
@@ -774,13 +795,14 @@ level_split(Level *l, int node, const AlexItem *item, bool append)
 		check(alex_plan_merge(n->page, NULL, &level_plan), "merge plan");
 		check_merge_bound(l, n->page, &level_plan);
 		whole = level_plan.bytes;
-		check(alex_plan_split(n->page, &level_plan, l->inner, append ? 90 : 50, &cut, &cut_stream),
+		check(alex_plan_split(n->page, &level_plan, form_of(l->inner), append ? 90 : 50, &cut,
+							  &cut_stream),
 			  "no split point");
 		check_balance(whole, cut, append ? 90 : 50);
 		if (!half_fits(l, 0, cut) || !half_fits(l, cut, level_plan.count))
 		{
 			whole = level_plan.bytes;
-			check(alex_plan_split(n->page, &level_plan, l->inner, 50, &cut, &cut_stream),
+			check(alex_plan_split(n->page, &level_plan, form_of(l->inner), 50, &cut, &cut_stream),
 				  "no split point");
 			check_balance(whole, cut, 50);
 		}
@@ -807,13 +829,13 @@ level_seal(Level *l, int node)
 	if (o->ntail == 0)
 		return false;
 	check(alex_plan_seal(n->page, &level_plan), "seal plan");
-	lower = o->blocks_end + level_plan.bytes + 4 * ALEX_DIR_ENTRY_BYTES;
+	lower = o->blocks_end + level_plan.bytes + 4 * ALEX_DIR_ENTRY_BYTES(form_of(l->inner));
 	need =
 		alex_raw_bytes(n->page) + ALEX_TAIL_DEAD_BYTES +
 		alex_page_reserve((uint32) o->nbase + o->ntail, (uint32) (o->nblocks + level_plan.count));
 	if (lower + need > alex_header(n->page)->upper)
 		return false;
-	level_apply(n->page, alex_op_seal(level_op, &level_plan, l->inner));
+	level_apply(n->page, alex_op_seal(level_op, &level_plan, form_of(l->inner)));
 	l->seals++;
 	level_check(l, node);
 	return true;
@@ -827,9 +849,10 @@ level_rebuild(Level *l, int node)
 	check(alex_plan_merge(n->page, NULL, &level_plan), "merge plan");
 	check_merge_bound(l, n->page, &level_plan);
 	if (level_plan.nbase + 12 > l->cap ||
-		!alex_plan_fits(level_plan.bytes, level_plan.nbase, (uint32) level_plan.count, l->spare))
+		!alex_plan_fits(form_of(l->inner), level_plan.bytes, level_plan.nbase,
+						(uint32) level_plan.count, l->spare))
 		return false;
-	level_apply(n->page, alex_op_rebuild(level_op, &level_plan, l->inner, NULL, 0));
+	level_apply(n->page, alex_op_rebuild(level_op, &level_plan, form_of(l->inner), NULL, 0));
 	l->rebuilds++;
 	level_check(l, node);
 	return true;
@@ -899,9 +922,11 @@ level_delete(Level *l, int node, uint64 odds, bool mark)
 	if (!mark)
 	{
 		check(alex_plan_merge(n->page, drops, &level_plan), "merge plan with drops");
-		if (alex_plan_fits(level_plan.bytes, level_plan.nbase, (uint32) level_plan.count, 0))
+		if (alex_plan_fits(form_of(l->inner), level_plan.bytes, level_plan.nbase,
+						   (uint32) level_plan.count, 0))
 		{
-			level_apply(n->page, alex_op_rebuild(level_op, &level_plan, l->inner, drops, bits));
+			level_apply(n->page,
+						alex_op_rebuild(level_op, &level_plan, form_of(l->inner), drops, bits));
 			l->drops++;
 			level_check(l, node);
 			return;

@@ -47,24 +47,24 @@ collect_ops(Sample *s)
 	int cut;
 	int cut_stream;
 
-	add_op(s, alex_op_gap_insert(level_op, inner, o->ngap / 2, &item));
-	add_op(s, alex_op_tail_append(level_op, inner, &item));
+	add_op(s, alex_op_gap_insert(level_op, form_of(inner), o->ngap / 2, &item));
+	add_op(s, alex_op_tail_append(level_op, form_of(inner), &item));
 	check(alex_plan_seal(s->page, &level_plan), "seal");
-	add_op(s, alex_op_seal(level_op, &level_plan, inner));
+	add_op(s, alex_op_seal(level_op, &level_plan, form_of(inner)));
 	check(alex_plan_merge(s->page, NULL, &level_plan), "merge");
-	add_op(s, alex_op_rebuild(level_op, &level_plan, inner, NULL, 0));
-	check(alex_plan_split(s->page, &level_plan, inner, 50, &cut, &cut_stream), "split");
-	add_op(s, alex_op_split_left(level_op, &level_plan, inner, cut, 7,
+	add_op(s, alex_op_rebuild(level_op, &level_plan, form_of(inner), NULL, 0));
+	check(alex_plan_split(s->page, &level_plan, form_of(inner), 50, &cut, &cut_stream), "split");
+	add_op(s, alex_op_split_left(level_op, &level_plan, form_of(inner), cut, 7,
 								 level_plan.stream[cut_stream].key,
 								 level_plan.stream[cut_stream].tag));
 	bitmap_set(drops, 3);
 	bitmap_set(drops, bits - 1);
 	check(alex_plan_merge(s->page, drops, &level_plan), "merge with drops");
-	add_op(s, alex_op_rebuild(level_op, &level_plan, inner, drops, bits));
+	add_op(s, alex_op_rebuild(level_op, &level_plan, form_of(inner), drops, bits));
 	for (uint32 i = 0; i < bits; i += 2)
 		bitmap_set(drops, i);
 	check(alex_plan_merge(s->page, drops, &level_plan), "merge with drops");
-	add_op(s, alex_op_rebuild(level_op, &level_plan, inner, drops, bits));
+	add_op(s, alex_op_rebuild(level_op, &level_plan, form_of(inner), drops, bits));
 	add_op(s, alex_op_mark(level_op, drops, bits));
 	for (uint32 r = 0; r < o->nbase; r++)
 		if (alex_run_item(s->page, r, &item) && (item.flags & ALEX_ITEM_REMOVED))
@@ -173,12 +173,14 @@ static void
 hostile_words(const Sample *s)
 {
 	static const uint16 words[] = { 0, 1, 0x7FFF, 0x8000, 0xFFFF, 0xFF00, BLCKSZ - 41, 8193 };
+	AlexForm form = alex_page_form(s->page);
 	char *page = new_page();
 	char *scratch = new_page();
 
 	for (uint32 at = 0; at < BLCKSZ; at += 2)
 	{
-		if (at >= ALEX_DIR_OFF + alex_opaque(s->page)->dirsize * ALEX_DIR_ENTRY_BYTES + 64 &&
+		if (at >= ALEX_DIR_OFF(form) + alex_opaque(s->page)->dirsize * ALEX_DIR_ENTRY_BYTES(form) +
+					  64 &&
 			at < ALEX_SPECIAL_OFF - 64)
 			continue;
 		for (uint32 w = 0; w < lengthof(words); w++)
@@ -204,11 +206,12 @@ shower(const Sample *s, uint32 rounds)
 	for (uint32 round = 0; round < rounds; round++)
 	{
 		uint32 changes = 1 + (uint32) unit_random_below(40);
+		AlexForm form = alex_page_form(s->page);
 
 		memcpy(page, s->page, BLCKSZ);
 		for (uint32 i = 0; i < changes; i++)
 		{
-			uint32 at = ALEX_DIR_OFF + (uint32) unit_random_below(ALEX_SPECIAL_OFF - ALEX_DIR_OFF);
+			uint32 at = ALEX_DIR_OFF(form) + (uint32) unit_random_below(ALEX_PAGE_ROOM(form));
 
 			page[at] = (char) unit_random();
 		}
@@ -314,9 +317,9 @@ cold_overflow(void)
 	static AlexItem items[128];
 	uint32 n = sorted_arrivals(DIST_UNIFORM, false, items, 128);
 
-	alex_page_init(work, ALEX_KIND_LEAF, 0, 1);
+	test_page_init(work, false);
 	for (uint32 i = 0; i < n; i++)
-		check(alex_apply(work, level_op, alex_op_tail_append(level_op, false, &items[i])),
+		check(alex_apply(work, level_op, alex_op_tail_append(level_op, form_of(false), &items[i])),
 			  "append");
 	for (uint32 ncold = 129; ncold < 256; ncold++)
 		for (uint32 t2width = 0; t2width <= 48; t2width++)
@@ -325,7 +328,7 @@ cold_overflow(void)
 			uint16 consume = (uint16) n;
 			char *page = new_page();
 
-			alex_fit(items, n, false, &m);
+			alex_fit(items, n, form_of(false), &m);
 			m.enc |= ALEX_ENC_TWO_TIDS;
 			m.twidth = 48;
 			m.t2width = (uint8) t2width;
@@ -334,10 +337,10 @@ cold_overflow(void)
 			op[1] = ALEX_PLAN_FIT;
 			op[2] = 0;
 			memcpy(op + 3, &consume, 2);
-			memcpy(op + 5, &m, sizeof(m));
+			alex_model_write(&m, form_of(false), op + 5);
 			memcpy(page, work, BLCKSZ);
-			check(!alex_apply(page, op, 5 + sizeof(m)), "%u cold entries of %u are accepted", ncold,
-				  n);
+			check(!alex_apply(page, op, 5 + alex_model_bytes(&m, form_of(false))),
+				  "%u cold entries of %u are accepted", ncold, n);
 			free(page);
 		}
 	free(work);

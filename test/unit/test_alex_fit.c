@@ -13,18 +13,19 @@ page_of(const AlexItem *items, const AlexModel *m, bool inner)
 {
 	char *page = new_page();
 	AlexBlockDesc desc;
-	uint32 size = alex_model_size(m, inner) - ALEX_DIR_ENTRY_BYTES;
+	uint32 size = alex_model_size(m, form_of(inner)) - ALEX_DIR_ENTRY_BYTES(form_of(inner));
 	uint8 *exact = malloc(size);
 
-	check(alex_encode(items, m, inner, exact, &desc) == size, "size differs from alex_model_size");
-	alex_page_init(page, inner ? ALEX_KIND_INNER : ALEX_KIND_LEAF, inner, 1);
+	check(alex_encode(items, m, form_of(inner), exact, &desc) == size,
+		  "size differs from alex_model_size");
+	test_page_init(page, inner);
 	plan.nstream = m->n;
 	plan.count = 1;
 	memcpy(plan.stream, items, m->n * sizeof(AlexItem));
 	memset(&plan.entries[0], 0, sizeof(AlexPlanEntry));
 	plan.entries[0].kind = ALEX_PLAN_KEEP;
 	plan.entries[0].consume = m->n;
-	plan.entries[0].bytes = size + ALEX_DIR_ENTRY_BYTES;
+	plan.entries[0].bytes = size + ALEX_DIR_ENTRY_BYTES(form_of(inner));
 	plan.entries[0].model = *m;
 	check(alex_assemble(page, NULL, &plan, 0, 1), "block does not assemble");
 	check(memcmp(page + alex_dir_desc(page, 0)->off, exact, size) == 0, "payload differs");
@@ -58,7 +59,9 @@ decodes_to(const char *page, const AlexItem *items, const AlexModel *m)
 		alex_block_item(&blk, i, &one);
 		check(same_item(&one, &items[i]), "entry %u of %u read alone differs", i, m->n);
 	}
-	check(blk.bytes + ALEX_DIR_ENTRY_BYTES == alex_model_size(m, blk.inner), "block size");
+	check(blk.bytes + ALEX_DIR_ENTRY_BYTES(form_of(blk.inner)) ==
+			  alex_model_size(m, form_of(blk.inner)),
+		  "block size");
 	alex_model_of_block(&blk, &back);
 	/* without two models these are not stored */
 	check(memcmp(&back, m, sizeof(back)) == 0 || !(m->enc & ALEX_ENC_TWO_TIDS), "model differs");
@@ -67,19 +70,21 @@ decodes_to(const char *page, const AlexItem *items, const AlexModel *m)
 static void
 write_and_read(const AlexModel *m, bool inner)
 {
-	uint32 bytes = alex_model_bytes(m, inner);
+	uint32 bytes = alex_model_bytes(m, form_of(inner));
 	char *exact = malloc(bytes);
 	AlexModel back;
 
-	memcpy(exact, m, bytes);
-	check(alex_model_read(exact, bytes, inner, &back) == bytes, "model cannot be read");
-	check(memcmp(&back, m, bytes) == 0, "model reads differently");
+	alex_model_write(m, form_of(inner), exact);
+	check(alex_model_read(exact, bytes, form_of(inner), &back) == bytes, "model cannot be read");
+	check(back.kbase == m->kbase &&
+			  memcmp(&back.kslope, &m->kslope, bytes - ALEX_KEY_BYTES(form_of(inner))) == 0,
+		  "model reads differently");
 	for (uint32 avail = 0; avail < bytes; avail++)
 	{
 		char *part = malloc(avail + 1);
 
-		memcpy(part, m, avail);
-		check(alex_model_read(part, avail, inner, &back) == 0, "a short model is read");
+		memcpy(part, exact, avail);
+		check(alex_model_read(part, avail, form_of(inner), &back) == 0, "a short model is read");
 		free(part);
 	}
 	free(exact);
@@ -102,7 +107,8 @@ slices(const AlexItem *items, const AlexModel *whole, bool inner, int depth)
 	check(m.kwidth == whole->kwidth && m.twidth == whole->twidth && m.nwidth == whole->nwidth &&
 			  m.cwidth == whole->cwidth && m.t2width == whole->t2width,
 		  "a slice has other widths");
-	check(alex_model_size(&m, inner) <= alex_model_size(whole, inner), "a slice is larger");
+	check(alex_model_size(&m, form_of(inner)) <= alex_model_size(whole, form_of(inner)),
+		  "a slice is larger");
 	page = page_of(items + from, &m, inner);
 	decodes_to(page, items + from, &m);
 	free(page);
@@ -122,15 +128,15 @@ one_block(const AlexItem *items, uint32 n, bool inner)
 	uint8 room[BLCKSZ];
 	AlexItem changed[ALEX_BLOCK_ENTRIES_MAX];
 
-	alex_fit(items, n, inner, &m);
+	alex_fit(items, n, form_of(inner), &m);
 	check(m.n == n && m.idx0 == 0, "fit of %u entries", n);
 	/* raw: 64 bits of key, 48 of TID, null flags, child; bitmaps and two extensions */
-	worst = ALEX_DIR_ENTRY_BYTES + 3 * ((n + 7) / 8) + sizeof(AlexTid2Ext) + 4 +
+	worst = ALEX_DIR_ENTRY_BYTES(form_of(inner)) + 3 * ((n + 7) / 8) + sizeof(AlexTid2Ext) + 4 +
 			(n * (64 + 48 + m.nwidth) + 7) / 8;
 	if (inner)
 		worst += sizeof(AlexChildExt) + 4 * n;
-	check(alex_model_size(&m, inner) <= worst, "%u entries take %u bytes, raw would be %u", n,
-		  alex_model_size(&m, inner), worst);
+	check(alex_model_size(&m, form_of(inner)) <= worst, "%u entries take %u bytes, raw would be %u",
+		  n, alex_model_size(&m, form_of(inner)), worst);
 	page = page_of(items, &m, inner);
 	decodes_to(page, items, &m);
 	free(page);
@@ -141,7 +147,7 @@ one_block(const AlexItem *items, uint32 n, bool inner)
 	memcpy(changed, items, n * sizeof(AlexItem));
 	changed[unit_random_below(n)].key = unit_random();
 	changed[unit_random_below(n)].tag = unit_random();
-	if (alex_encode(changed, &m, inner, room, &desc) != 0)
+	if (alex_encode(changed, &m, form_of(inner), room, &desc) != 0)
 	{
 		page = page_of(changed, &m, inner);
 		(void) alex_page_check(page);
@@ -156,10 +162,10 @@ one_block(const AlexItem *items, uint32 n, bool inner)
 	}
 	wrong = m;
 	wrong.kwidth = 65;
-	check(alex_encode(items, &wrong, inner, room, &desc) == 0, "width 65 is encoded");
+	check(alex_encode(items, &wrong, form_of(inner), room, &desc) == 0, "width 65 is encoded");
 	wrong = m;
 	wrong.idx0 = (uint8) (129 - n);
-	check(alex_encode(items, &wrong, inner, room, &desc) == 0, "index 128 is encoded");
+	check(alex_encode(items, &wrong, form_of(inner), room, &desc) == 0, "index 128 is encoded");
 	if (!inner)
 	{
 		memcpy(changed, items, n * sizeof(AlexItem));
@@ -167,7 +173,8 @@ one_block(const AlexItem *items, uint32 n, bool inner)
 		wrong = m;
 		wrong.enc &= ~ALEX_ENC_REMOVED;
 		changed[n - 1].flags |= ALEX_ITEM_REMOVED;
-		check(alex_encode(changed, &wrong, inner, room, &desc) == 0, "a removed mark is lost");
+		check(alex_encode(changed, &wrong, form_of(inner), room, &desc) == 0,
+			  "a removed mark is lost");
 	}
 }
 
@@ -220,7 +227,7 @@ density(void)
 			continue;
 		plan.count = 0;
 		memcpy(plan.stream, items, n * sizeof(AlexItem));
-		check(alex_plan_items(&plan, 0, (int) n, false), "plan");
+		check(alex_plan_items(&plan, 0, (int) n, form_of(false)), "plan");
 		each = plan.bytes * 100 / n;
 		printf("# %-20s %u.%02u bytes an entry\n", dist_names[dist], each / 100, each % 100);
 		check(each <= limits[dist], "%s takes %u.%02u bytes an entry", dist_names[dist], each / 100,

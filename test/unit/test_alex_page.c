@@ -128,8 +128,8 @@ line(AlexItem *items, uint32 n, uint32 shift, uint32 cold_every)
 static void
 invade(const AlexItem *items, uint32 n, bool inner, uint64 kind, bool marks)
 {
-	uint32 raw = inner ? ALEX_RAW_INNER_BYTES : ALEX_RAW_LEAF_BYTES;
-	uint32 spare = ALEX_GAP_HEADER_BYTES + ALEX_GAP_MAX * raw;
+	uint32 raw = ALEX_RAW_BYTES(form_of(inner));
+	uint32 spare = ALEX_GAP_HEADER_BYTES + ALEX_GAP_MAX_OF(test_wide ? 16 : 8) * raw;
 
 	if (unit_random_below(3) == 0)
 		spare += ALEX_TAIL_DEAD_BYTES + ALEX_TAIL_MAX * raw;
@@ -254,8 +254,8 @@ small_splits(void)
 				break;
 		}
 		check(alex_plan_merge(node->page, NULL, &plan), "merge plan");
-		if (!alex_plan_split(node->page, &plan, false, (uint32) unit_random_below(100), &cut,
-							 &cut_stream))
+		if (!alex_plan_split(node->page, &plan, form_of(false), (uint32) unit_random_below(100),
+							 &cut, &cut_stream))
 			check(node->nlive < 2 || plan.nbase < 2, "%d entries cannot be cut", node->nlive);
 		else
 		{
@@ -264,11 +264,11 @@ small_splits(void)
 			cuts++;
 			check(cut > 0 && cut < plan.count && cut_stream > 0 && cut_stream < plan.nstream,
 				  "cut %d of %d, %d of %d", cut, plan.count, cut_stream, plan.nstream);
-			alex_page_init(right, ALEX_KIND_LEAF, 0, 1);
+			test_page_init(right, false);
 			check(alex_assemble(right, node->page, &plan, 0, cut), "left half");
 			nleft = alex_page_entries(right);
 			check(nleft > 0 && alex_page_check(right) == NULL, "left half");
-			alex_page_init(right, ALEX_KIND_LEAF, 0, 1);
+			test_page_init(right, false);
 			check(alex_assemble(right, node->page, &plan, cut, plan.count), "right half");
 			check(alex_page_entries(right) > 0 && alex_page_check(right) == NULL, "right half");
 			check(nleft + alex_page_entries(right) == plan.nbase, "halves of other size");
