@@ -5,6 +5,7 @@
 SET client_min_messages = warning;
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
+SET max_parallel_maintenance_workers = 0;
 
 CREATE TABLE build_table (id bigint, v bigint);
 
@@ -61,7 +62,14 @@ INSERT INTO build_orders VALUES
 	(6, 'CASE WHEN i % 3 = 0 THEN NULL ELSE hashint8extended(i, 2) % 1000 END'),
 	(7, '(i + $1 / 3) % $1'),
 	(8, 'CASE WHEN i % 1000 = 0 THEN 9223372036854775807 - i ELSE i END'),
-	(9, 'CASE i % 3 WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 ELSE i END');
+	(9, 'CASE i % 3 WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 ELSE i END'),
+	-- streamed, and taken back: a row that is late by a little, by much, at the end, and no order any more
+	(10, 'i * 10 + hashint8(i) % 2000'),
+	(11, 'i * 10 + hashint8(i) % 60000'),
+	(12, 'CASE WHEN i = $1 THEN 0 ELSE i END'),
+	(13, 'CASE WHEN i < $1 * 3 / 4 THEN i * 1000 ELSE hashint8(i) END'),
+	-- the first window is in order by parts only
+	(14, 'i / 4096 * 4096 + 4095 - i % 4096');
 SELECT o, c.* FROM build_orders, build_check(20000, expression) c ORDER BY o;
 SELECT o, c.* FROM build_orders,
 		build_check(20000, expression, 'fillfactor = 50, leaf_entries = 256') c ORDER BY o;
@@ -69,15 +77,32 @@ SELECT o, c.* FROM build_orders,
 -- 3 MB of entries
 SET maintenance_work_mem = '1MB';
 SELECT o, c.* FROM build_orders, build_check(200000, expression) c
-	WHERE o IN (1, 2, 3, 7) ORDER BY o;
+	WHERE o IN (1, 2, 3, 7, 10, 12, 13) ORDER BY o;
 
 -- runs on disk obey temp_file_limit, whether they are merged or not; nothing stays behind
+TRUNCATE build_table;
+INSERT INTO build_table SELECT i, i FROM generate_series(1, 200000) i;
 SET temp_file_limit = '1MB';
 \set VERBOSITY sqlstate
-CREATE INDEX build_table_id ON build_table USING alex (id);
+CREATE INDEX build_table_id ON build_table USING alex (id DESC);
 CREATE INDEX build_table_v ON build_table USING alex ((hashint8extended(id, 1)));
+-- rows that come in order, or nearly so, need none; a scan that the last one left in the middle of the
+-- table would not deliver them so
+SET synchronize_seqscans = off;
+SET temp_file_limit = 0;
+CREATE INDEX build_table_v ON build_table USING alex ((hashint8extended(id, 1)));
+CREATE INDEX build_table_id ON build_table USING alex (id);
+CREATE INDEX build_table_near ON build_table USING alex ((id * 10 + hashint8(id) % 2000));
+-- until one comes too late
+CREATE INDEX build_table_late ON build_table USING alex ((CASE WHEN id = 200000 THEN 7 ELSE id END));
 \set VERBOSITY default
 RESET temp_file_limit;
+CREATE INDEX build_table_late ON build_table USING alex ((CASE WHEN id = 200000 THEN 7 ELSE id END));
+SELECT omendb.alex_check('build_table_id', true), omendb.alex_check('build_table_near', true),
+	omendb.alex_check('build_table_late', true);
+-- what was taken back leaves no page behind
+SELECT pg_relation_size('build_table_late') = pg_relation_size('build_table_id') AS same_size;
+DROP INDEX build_table_id, build_table_near, build_table_late;
 SELECT count(*) AS files FROM pg_ls_tmpdir();
 
 -- neither does a cancelled build

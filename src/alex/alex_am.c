@@ -64,6 +64,7 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 	am->amgettuple = alexgettuple;
 	am->amgetbitmap = alexgetbitmap;
 	am->amendscan = alexendscan;
+	om_am_set_build_parallel(am);
 	om_am_set_comparison(am);
 
 	PG_RETURN_POINTER(am);

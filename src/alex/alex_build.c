@@ -1,73 +1,47 @@
 /*
  * alex_build.c
- *		ambuild: scan the table, sort the entries, write the tree bottom-up.
+ *		ambuild: scan the table, sort the entries, load them in order.
  *
- * Pages go through shared buffers without a record each; at the end the whole fork
- * is logged by log_newpage_range (rule W2), the metapage having been written
- * last.  A crash before that leaves an index that does not exist.
- *
- * A page is held back as an image until the first entry of its right neighbour
- * is known, since that decides its high fence.
+ * Serial: rows that arrive in order are loaded while the table is scanned (see alex_sort.c).
+ * Parallel: participants scan and sort, the leader merges and loads (see
+ * alex_parallel.c).  Either way one process sees all entries in order and looks for duplicates of
+ * a unique index there: equal keys of rows that are alive.
  */
 #include "postgres.h"
 
 #include "access/tableam.h"
-#include "access/xlog.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
 #include "commands/progress.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
-#include "alex/alex_apply.h"
-#include "alex/alex_buf.h"
 #include "alex/alex_build.h"
-#include "alex/alex_options.h"
-#include "alex/alex_sort.h"
-#include "base/om_wal.h"
+#include "alex/alex_load.h"
+#include "alex/alex_parallel.h"
+#include "alex/alex_spool.h"
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
 
-/* phases of pg_stat_progress_create_index, after core's "initializing" */
-#define PHASE_SCAN (PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE + 1)
-#define PHASE_SORT (PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE + 2)
-#define PHASE_LOAD (PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE + 3)
-
-/* when a leaf is nearly full, blocks smaller than this are not worth their descriptor */
-#define LAST_BLOCK_ENTRIES_MIN 16
-
-static AlexPlan build_plan;
+/* entries loaded between two updates of the progress view */
+#define PROGRESS_ENTRIES 32768
 
 typedef struct BuildState
 {
+	Relation heap;
 	Relation index;
-	AlexKeyInfo info;
-	AlexSort *sort;
-	double index_tuples;
+	IndexInfo *index_info;
+	AlexSpool spool;
+	AlexLoader *loader;
+	AlexItem last; /* loaded last */
+	int64 loaded;
+	AlexItem last_unique; /* the last one that a duplicate could be of */
+	bool have_last_unique;
 } BuildState;
-
-/* one level being written */
-typedef struct LevelWriter
-{
-	Relation index;
-	uint16 level;
-	uint8 natts;
-	AlexForm form;
-	uint32 capacity; /* bytes of blocks and directory per page, reserve included */
-	uint32 cap;		 /* entries per page */
-	AlexItem last;	 /* the last entry of the level so far */
-	bool have_image;
-	BlockNumber image_block;
-	BlockNumber left_block;
-	char *image; /* the page that waits for its high fence */
-
-	/* the entries of the level above */
-	AlexItem *parents;
-	int64 nparents;
-	int64 parents_room;
-} LevelWriter;
 
 char *
 alexbuildphasename(int64 phase)
@@ -76,306 +50,149 @@ alexbuildphasename(int64 phase)
 	{
 		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
 			return pstrdup("initializing");
-		case PHASE_SCAN:
+		case ALEX_PHASE_SCAN:
 			return pstrdup("scanning table");
-		case PHASE_SORT:
+		case ALEX_PHASE_SORT:
 			return pstrdup("sorting entries");
-		case PHASE_LOAD:
+		case ALEX_PHASE_LOAD:
 			return pstrdup("loading entries in tree");
 		default:
 			return NULL;
 	}
 }
 
-/* ---- writing pages ---- */
+/* ---- duplicates ---- */
 
-/* put an image into a new page of the fork; returns its block */
-static BlockNumber
-write_page(Relation index, const char *image, BlockNumber expected)
+/* the values of a row as errors show them, or NULL; from the table, since a key may be less exact */
+static char *
+describe_row(BuildState *state, uint64 tag)
 {
-	Buffer buf = om_extend_locked(index, MAIN_FORKNUM);
-	BlockNumber block = BufferGetBlockNumber(buf);
+	IndexFetchTableData *fetch = table_index_fetch_begin(state->heap);
+	TupleTableSlot *slot = table_slot_create(state->heap, NULL);
+	EState *estate = CreateExecutorState();
+	ItemPointerData tid;
+	bool again = false;
+	char *description = NULL;
 
-	if (block != expected)
-		elog(ERROR, "unexpected block %u in new index, expected %u", block, expected);
-	/* changes buf alone; logged at the end of the build */
-	START_CRIT_SECTION();
-	memcpy(BufferGetPage(buf), image, BLCKSZ);
-	MarkBufferDirty(buf);
-	END_CRIT_SECTION();
-	UnlockReleaseBuffer(buf);
-	return block;
-}
-
-static void
-fill_meta(char *image, const AlexKeyInfo *info, BlockNumber root, uint32 level, bool generic)
-{
-	AlexMeta *meta = (AlexMeta *) (image + ALEX_PAGE_HEADER_BYTES);
-
-	alex_page_init(image, ALEX_KIND_META, 0, info->keybytes, (uint8) info->natts);
-	memset(image + ALEX_PAGE_HEADER_BYTES, 0, sizeof(AlexMeta));
-	meta->magic = ALEX_MAGIC;
-	meta->version = ALEX_VERSION;
-	meta->root = root;
-	meta->level = level;
-	meta->keybytes = info->keybytes;
-	meta->natts = (uint16) info->natts;
-	meta->flags = generic ? ALEX_META_GENERIC : 0;
-	for (int i = 0; i < info->natts; i++)
-		meta->cols[i] = info->cols[i];
-	alex_header(image)->lower = ALEX_PAGE_HEADER_BYTES + sizeof(AlexMeta);
-}
-
-/* ---- one level ---- */
-
-static void
-level_begin(LevelWriter *w, const BuildState *state, uint16 level, BlockNumber first_block)
-{
-	Relation index = state->index;
-	uint32 fill = level > 0 ? ALEX_FILLFACTOR_DEFAULT : (uint32) alex_fillfactor(index);
-
-	memset(w, 0, sizeof(*w));
-	w->index = index;
-	w->level = level;
-	w->natts = (uint8) state->info.natts;
-	w->form.inner = level > 0;
-	w->form.wide = state->info.keybytes > 8;
-	w->capacity = ALEX_PAGE_ROOM(w->form) * fill / 100;
-	w->cap = level > 0 ? ALEX_LEAF_ENTRIES_DEFAULT : (uint32) alex_leaf_entries(index) * fill / 100;
-	w->cap = Max(w->cap, 2);
-	w->image_block = first_block;
-	w->left_block = InvalidBlockNumber;
-	w->image = palloc(BLCKSZ + 16);
-	w->parents_room = 1024;
-	w->parents = (AlexItem *) palloc(w->parents_room * sizeof(AlexItem));
-	build_plan.count = 0;
-	build_plan.nstream = 0;
-}
-
-static void
-add_parent(LevelWriter *w, AlexKey key, uint64 tag, BlockNumber child)
-{
-	AlexItem *p;
-
-	if (w->nparents == w->parents_room)
+	ItemPointerSet(&tid, (BlockNumber) ((tag & ALEX_TAG_TID_MASK) >> 16),
+				   (OffsetNumber) (tag & 0xFFFF));
+	if (table_index_fetch_tuple(fetch, &tid, SnapshotSelf, slot, &again, NULL))
 	{
-		w->parents_room *= 2;
-		w->parents = (AlexItem *) repalloc_huge(w->parents, w->parents_room * sizeof(AlexItem));
+		Datum values[INDEX_MAX_KEYS];
+		bool isnull[INDEX_MAX_KEYS];
+
+		GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
+		FormIndexDatum(state->index_info, slot, estate, values, isnull);
+		description = BuildIndexValueDescription(state->index, values, isnull);
 	}
-	p = &w->parents[w->nparents++];
-	p->key = key;
-	p->tag = tag;
-	p->child = child;
-	p->flags = 0;
+	table_index_fetch_end(fetch);
+	ExecDropSingleTupleTableSlot(slot);
+	FreeExecutorState(estate);
+	/* both belonged to the executor state */
+	state->index_info->ii_ExpressionsState = NIL;
+	return description;
 }
 
-/* write the waiting image; sep is its high fence, or NULL at the end of the level */
 static void
-flush_image(LevelWriter *w, const AlexItem *sep, bool root)
+report_duplicate(BuildState *state, uint64 tag)
 {
-	AlexPageOpaque *o = alex_opaque(w->image);
+	char *description = describe_row(state, tag);
 
-	CHECK_FOR_INTERRUPTS();
-	if (sep != NULL)
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("could not create unique index \"%s\"", RelationGetRelationName(state->index)),
+			 description ? errdetail("Key %s is duplicated.", description)
+						 : errdetail("Duplicate keys exist."),
+			 errtableconstraint(state->heap, RelationGetRelationName(state->index))));
+}
+
+static inline void
+check_duplicate(BuildState *state, const AlexItem *item)
+{
+	uint32 nulls = ALEX_TAG_NULLS(item->tag);
+
+	if (nulls != 0 && !state->index_info->ii_NullsNotDistinct)
+		return;
+	if (state->have_last_unique && state->last_unique.key == item->key &&
+		ALEX_TAG_NULLS(state->last_unique.tag) == nulls)
+		report_duplicate(state, item->tag);
+	state->last_unique = *item;
+	state->have_last_unique = true;
+}
+
+/* ---- loading ---- */
+
+/* n records that follow all before */
+static void
+load_records(BuildState *state, const uint64 *records, uint32 n)
+{
+	AlexItem items[ALEX_SORT_BATCH];
+
+	for (uint32 i = 0; i < n; i++)
 	{
-		alex_page_set_high(w->image, sep->key, sep->tag);
-		o->right = w->image_block + 1;
+		const uint64 *record = records + i * state->spool.words;
+		AlexItem *item = &items[i];
+
+		alex_item_of_record(&state->spool, record, item);
+		if (state->loaded + i > 0 &&
+			!alex_less(state->last.key, state->last.tag, item->key, item->tag))
+			ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+							errmsg("table row was indexed twice in index \"%s\"",
+								   RelationGetRelationName(state->index))));
+		state->last = *item;
+		if (state->spool.unique && !alex_record_dead(&state->spool, record))
+			check_duplicate(state, item);
 	}
-	if (root)
-		o->flags |= ALEX_ROOT;
-	w->left_block = write_page(w->index, w->image, w->image_block);
-	w->image_block++;
-	w->have_image = false;
+	alex_load_add(state->loader, items, (int) n);
+	state->loaded += n;
+	if (state->loaded % PROGRESS_ENTRIES < n)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, state->loaded);
 }
 
-/* turn the collected entries into the next image */
-static void
-close_page(LevelWriter *w)
-{
-	const AlexItem *first = &build_plan.stream[0];
-	AlexItem sep = *first;
-
-	if (w->nparents == 0)
-		sep.key = sep.tag = 0;
-	else if (!w->form.inner)
-		sep.tag = alex_leaf_separator(w->last.key, w->last.tag, first->key, first->tag).tag;
-	if (w->have_image)
-		flush_image(w, &sep, false);
-	alex_page_init(w->image, w->form.inner ? ALEX_KIND_INNER : ALEX_KIND_LEAF, w->level,
-				   (uint8) ALEX_KEY_BYTES(w->form), w->natts);
-	if (w->nparents > 0)
-		alex_page_set_low(w->image, sep.key, sep.tag);
-	alex_opaque(w->image)->left = w->left_block;
-	if (!alex_assemble(w->image, NULL, &build_plan, 0, build_plan.count))
-		elog(ERROR, "could not assemble a page of index \"%s\": %d blocks",
-			 RelationGetRelationName(w->index), build_plan.count);
-	add_parent(w, sep.key, sep.tag, w->image_block);
-	w->have_image = true;
-	if (build_plan.nstream > 0)
-		w->last = build_plan.stream[build_plan.nstream - 1];
-	build_plan.count = 0;
-	build_plan.nstream = 0;
-}
-
-/* try to add n entries to the page being filled; false if they do not fit */
-static bool
-try_add(LevelWriter *w, const AlexItem *items, int n, uint32 *added_bytes)
-{
-	int first = build_plan.nstream;
-	int count = build_plan.count;
-	uint32 before = count > 0 ? build_plan.bytes : 0;
-
-	memcpy(&build_plan.stream[first], items, (size_t) n * sizeof(AlexItem));
-	if (!alex_plan_items(&build_plan, first, n, w->form))
-		elog(ERROR, "could not plan %d entries of index \"%s\"", n,
-			 RelationGetRelationName(w->index));
-	*added_bytes = build_plan.bytes - before;
-	if (build_plan.bytes + alex_page_reserve(build_plan.nbase, (uint32) build_plan.count) <=
-			w->capacity ||
-		(first == 0 && n == 1))
-		return true;
-	build_plan.nstream = first;
-	build_plan.count = count;
-	build_plan.bytes = before;
-	return false;
-}
-
-/* add up to 128 entries, over as many pages as it takes */
-static void
-level_add(LevelWriter *w, const AlexItem *items, int n)
-{
-	while (n > 0)
-	{
-		int part = Min(n, (int) w->cap - build_plan.nstream);
-		uint32 added;
-
-		if (part <= 0)
-		{
-			close_page(w);
-			continue;
-		}
-		while (!try_add(w, items, part, &added))
-		{
-			uint32 used = build_plan.count > 0
-							  ? build_plan.bytes + alex_page_reserve((uint32) build_plan.nstream,
-																	 (uint32) build_plan.count)
-							  : 0;
-			uint32 room = w->capacity > used ? w->capacity - used : 0;
-			int fitting = (int) ((uint64) part * room / Max(added, 1));
-
-			part = Min(part - 1, fitting);
-			if (build_plan.nstream > 0 && part < LAST_BLOCK_ENTRIES_MIN)
-			{
-				part = 0;
-				break;
-			}
-			part = Max(part, 1);
-		}
-		if (part == 0)
-		{
-			close_page(w);
-			continue;
-		}
-		items += part;
-		n -= part;
-	}
-}
-
-/* finish the level; returns the number of its pages */
-static int64
-level_end(LevelWriter *w)
-{
-	if (build_plan.nstream > 0 || w->nparents == 0)
-		close_page(w);
-	flush_image(w, NULL, w->nparents == 1);
-	return w->nparents;
-}
-
-/* ---- the tree ---- */
+StaticAssertDecl(ALEX_SORT_BATCH <= ALEX_BLOCK_ENTRIES_MAX, "the loader takes a batch");
 
 static void
-load_leaves(BuildState *state, LevelWriter *w)
+emit_records(void *arg, const uint64 *records, uint32 n)
 {
-	AlexSortEntry entries[ALEX_BLOCK_ENTRIES_MAX];
-	AlexItem items[ALEX_BLOCK_ENTRIES_MAX];
-	AlexSortEntry prev = { 0, 0 };
-	int64 done = 0;
-	uint32 n;
-
-	while ((n = alex_sort_next(state->sort, entries, lengthof(entries))) > 0)
-	{
-		for (uint32 i = 0; i < n; i++)
-		{
-			if (done + i > 0 && !alex_less(prev.key, prev.tag, entries[i].key, entries[i].tag))
-				ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-								errmsg("table row was indexed twice in index \"%s\"",
-									   RelationGetRelationName(state->index))));
-			prev = entries[i];
-			items[i].key = entries[i].key;
-			items[i].tag = entries[i].tag;
-			items[i].child = 0;
-			items[i].flags = 0;
-		}
-		level_add(w, items, (int) n);
-		done += n;
-		if ((done & 0x7FFF) < n)
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
-	}
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
-}
-
-/* all levels; returns the root's block and level */
-static BlockNumber
-load_tree(BuildState *state, uint32 *root_level)
-{
-	LevelWriter w;
-	BlockNumber next_block = ALEX_METAPAGE + 1;
-
-	level_begin(&w, state, 0, next_block);
-	load_leaves(state, &w);
-	while (level_end(&w) > 1)
-	{
-		LevelWriter up;
-
-		if (w.level >= ALEX_LEVEL_MAX)
-			elog(ERROR, "index \"%s\" would get more than %d levels",
-				 RelationGetRelationName(state->index), ALEX_LEVEL_MAX);
-		level_begin(&up, state, w.level + 1, w.image_block);
-		for (int64 i = 0; i < w.nparents; i += ALEX_BLOCK_ENTRIES_MAX)
-			level_add(&up, w.parents + i,
-					  (int) Min(w.nparents - i, (int64) ALEX_BLOCK_ENTRIES_MAX));
-		pfree(w.parents);
-		pfree(w.image);
-		w = up;
-	}
-	*root_level = w.level;
-	pfree(w.parents);
-	pfree(w.image);
-	return w.left_block;
+	load_records((BuildState *) arg, records, n);
 }
 
 static void
-build_callback(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
+take_item(void *arg, const AlexItem *item)
 {
 	BuildState *state = (BuildState *) arg;
-	AlexKey key;
-	uint64 tag;
+	uint64 record[ALEX_RADIX_WORDS_MAX];
 
-	alex_key_encode(&state->info, values, isnull, tid, &key, &tag);
-	alex_sort_put(state->sort, (uint64) key, tag);
-	state->index_tuples += 1;
+	/* not of a dead row: see spool_callback */
+	alex_record_of_item(&state->spool, item, false, record);
+	alex_sort_put(state->spool.sort, record);
 }
+
+static void
+take_records_back(void *arg, AlexSort *sort)
+{
+	BuildState *state = (BuildState *) arg;
+
+	Assert(sort == state->spool.sort);
+	alex_load_undo(state->loader, take_item, state);
+	state->loaded = 0;
+	state->have_last_unique = false;
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+}
+
+/* ---- ambuild ---- */
 
 IndexBuildResult *
 alexbuild(Relation heap, Relation index, IndexInfo *index_info)
 {
 	BuildState state = { 0 };
+	AlexSortStream stream = { emit_records, take_records_back, &state };
+	AlexLeader *leader = NULL;
 	IndexBuildResult *result;
-	double heap_tuples;
-	PGAlignedBlock image;
-	BlockNumber root;
-	uint32 level;
-	Buffer meta;
+	double heap_tuples = 0;
+	uint64 records[ALEX_SORT_BATCH * ALEX_RADIX_WORDS_MAX];
+	int workers;
+	uint32 n;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data: %u blocks", RelationGetRelationName(index),
@@ -386,41 +203,41 @@ alexbuild(Relation heap, Relation index, IndexInfo *index_info)
 		pfree(index->rd_amcache);
 		index->rd_amcache = NULL;
 	}
+	state.heap = heap;
 	state.index = index;
-	alex_key_info(index, &state.info);
-	state.sort = alex_sort_begin(maintenance_work_mem);
+	state.index_info = index_info;
+	alex_spool_init(&state.spool, index, index_info);
+	state.loader = alex_load_begin(index, &state.spool.info);
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_SCAN);
-	heap_tuples =
-		table_index_build_scan(heap, index, index_info, true, true, build_callback, &state, NULL);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) state.index_tuples);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_SORT);
-	alex_sort_perform(state.sort);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, ALEX_PHASE_SCAN);
+	workers = om_index_build_workers(heap, index, index_info->ii_ParallelWorkers);
+	if (workers > 0)
+		leader = alex_parallel_begin(&state.spool, heap, index, index_info, workers, &heap_tuples);
+	if (leader == NULL)
+	{
+		state.spool.sort = alex_sort_begin(state.spool.words, maintenance_work_mem, &stream);
+		heap_tuples = alex_spool_scan(&state.spool, heap, index, index_info, true, NULL);
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, ALEX_PHASE_SORT);
+		alex_sort_perform(state.spool.sort);
+	}
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) state.spool.index_tuples);
 	STOP_POINT("alex_build_sorted");
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOAD);
-	/* block 0 is taken now and filled last */
-	memset(image.data, 0, BLCKSZ);
-	write_page(index, image.data, ALEX_METAPAGE);
-	root = load_tree(&state, &level);
-	alex_sort_end(state.sort);
-	STOP_POINT("alex_build_loaded");
-
-	fill_meta(image.data, &state.info, root, level, !om_wal_preloaded() && RelationNeedsWAL(index));
-	meta = ReadBuffer(index, ALEX_METAPAGE);
-	LockBuffer(meta, BUFFER_LOCK_EXCLUSIVE);
-	START_CRIT_SECTION();
-	memcpy(BufferGetPage(meta), image.data, BLCKSZ);
-	MarkBufferDirty(meta);
-	END_CRIT_SECTION();
-	UnlockReleaseBuffer(meta);
-	if (RelationNeedsWAL(index))
-		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
-	STOP_POINT("alex_build_logged");
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, ALEX_PHASE_LOAD);
+	while ((n = alex_sort_next(state.spool.sort, records, ALEX_SORT_BATCH)) > 0)
+		load_records(&state, records, n);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, state.loaded);
+	if (state.loaded != (int64) state.spool.index_tuples)
+		elog(ERROR, INT64_FORMAT " of %.0f entries were loaded into index \"%s\"", state.loaded,
+			 state.spool.index_tuples, RelationGetRelationName(index));
+	alex_sort_end(state.spool.sort);
+	alex_load_end(state.loader);
+	if (leader != NULL)
+		alex_parallel_end(leader);
 
 	result = (IndexBuildResult *) palloc(sizeof(IndexBuildResult));
 	result->heap_tuples = heap_tuples;
-	result->index_tuples = state.index_tuples;
+	result->index_tuples = state.spool.index_tuples;
 	return result;
 }
 
@@ -451,7 +268,7 @@ alexbuildempty(Relation index)
 	PGAlignedBlock image;
 
 	alex_key_info(index, &info);
-	fill_meta(image.data, &info, ALEX_METAPAGE + 1, 0, false);
+	alex_load_fill_meta(image.data, &info, ALEX_METAPAGE + 1, 0, false);
 	write_init_page(index, image.data, ALEX_METAPAGE);
 	alex_page_init(image.data, ALEX_KIND_LEAF, 0, info.keybytes, (uint8) info.natts);
 	alex_opaque(image.data)->flags |= ALEX_ROOT;

@@ -320,6 +320,29 @@ om_pgstat_set_live_tuples(Relation rel, double tuples)
 #define om_vacuum_delay_point() vacuum_delay_point()
 #endif
 
+/*
+ * om_index_build_workers --- how many parallel workers to ask for.  17 plans them for every
+ * method that sets amcanbuildparallel; before, core does so for nbtree only, by the
+ * function called here.  It knows no better about an empty table, which TRUNCATE makes.
+ */
+#include "optimizer/optimizer.h"
+static inline int
+om_index_build_workers(Relation heap, Relation index, int planned)
+{
+#if PG_VERSION_NUM >= 170000
+	return planned;
+#else
+	if (!IsNormalProcessingMode() || RelationGetNumberOfBlocks(heap) == 0)
+		return 0;
+	return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
+#endif
+}
+#if PG_VERSION_NUM >= 170000
+#define om_am_set_build_parallel(am) ((am)->amcanbuildparallel = true)
+#else
+#define om_am_set_build_parallel(am) ((void) 0)
+#endif
+
 /* 16: reads all of it or raises an error */
 #if PG_VERSION_NUM >= 160000
 #define om_buffile_read_exact(file, ptr, size) BufFileReadExact(file, ptr, size)
