@@ -45,6 +45,7 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 	am->amcanorder = true;
 	am->amcanbackward = true;
 	am->amoptionalkey = true;
+	am->amsearcharray = true;
 	am->amsearchnulls = true;
 	am->amclusterable = true;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
@@ -64,6 +65,8 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 	am->amgettuple = alexgettuple;
 	am->amgetbitmap = alexgetbitmap;
 	am->amendscan = alexendscan;
+	am->ammarkpos = alexmarkpos;
+	am->amrestrpos = alexrestrpos;
 	om_am_set_build_parallel(am);
 	om_am_set_comparison(am);
 

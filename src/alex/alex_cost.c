@@ -144,12 +144,15 @@ alexcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *st
 	MemSet(&costs, 0, sizeof(costs));
 	genericcostestimate(root, path, loop_count, &costs);
 
-	/* comparisons and pages of a descent; elements of an array after the first start up nothing */
+	/*
+	 * Comparisons and pages of a descent.  Elements of an array after the first
+	 * start up nothing, and those that lie on one leaf take one descent.
+	 */
 	descent = (alex_cost_height(index) + 1) * ALEX_PAGE_OPERATORS * cpu_operator_cost;
 	if (index->tuples > 1) /* no logarithm of 0 */
 		descent += ceil(log(index->tuples) / log(2.0)) * cpu_operator_cost;
 	costs.indexStartupCost += descent;
-	costs.indexTotalCost += costs.num_sa_scans * descent;
+	costs.indexTotalCost += Max(Min(costs.num_sa_scans, (double) index->pages), 1.0) * descent;
 
 	*startup_cost = costs.indexStartupCost;
 	*total_cost = costs.indexTotalCost;

@@ -25,45 +25,10 @@
 
 #include "alex/alex_buf.h"
 #include "alex/alex_scan.h"
+#include "alex/alex_scan_state.h"
 #include "base/check.h"
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
-
-/* a range of at most this many entries on one leaf is copied entry by entry */
-#define SCAN_SMALL_MAX 32
-
-typedef enum ScanState
-{
-	SCAN_START, /* not positioned: the next call begins at an end of the range */
-	SCAN_PAGE,	/* on the page copied to `page` */
-	SCAN_SMALL	/* the whole range is in `small` */
-} ScanState;
-
-typedef struct AlexScanOpaque
-{
-	AlexKeyInfo info;
-	AlexBounds bounds;
-	bool bounds_ready;
-	ScanState state;
-	ScanDirection last_dir;
-	Buffer pin;		   /* the current page, if its pin must be kept */
-	BlockNumber block; /* the current page */
-
-	/* SCAN_SMALL */
-	uint32 nsmall;
-	uint32 small_pos; /* entries before the cursor */
-	AlexItem small[SCAN_SMALL_MAX];
-
-	/* SCAN_PAGE: the range's part of the page, and the cursor in it */
-	AlexPagePos from;
-	AlexPagePos to;
-	AlexPagePos pos;
-	int cached_block; /* decoded into `cached`, or -1 */
-	uint32 cached_cum;
-	uint32 cached_n;
-	AlexItem cached[ALEX_BLOCK_ENTRIES_MAX];
-	char page[BLCKSZ + 16] __attribute__((aligned(8)));
-} AlexScanOpaque;
 
 IndexScanDesc
 alexbeginscan(Relation rel, int nkeys, int norderbys)
@@ -72,21 +37,29 @@ alexbeginscan(Relation rel, int nkeys, int norderbys)
 	AlexScanOpaque *so = (AlexScanOpaque *) palloc(sizeof(AlexScanOpaque));
 
 	so->info = alex_cache(rel)->info;
+	so->arrays = NULL;
 	so->bounds_ready = false;
-	so->state = SCAN_START;
+	so->dense = false;
+	so->mark = NULL;
+	so->block = InvalidBlockNumber;
+	so->cursor.state = SCAN_START;
 	so->pin = InvalidBuffer;
 	so->cached_block = -1;
 	scan->opaque = so;
 	return scan;
 }
 
-static void
-drop_page(AlexScanOpaque *so)
+void
+alex_scan_drop_page(IndexScanDesc scan)
 {
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+
+	if (so->cursor.state != SCAN_START)
+		alex_mark_leave(so);
 	if (BufferIsValid(so->pin))
 		ReleaseBuffer(so->pin);
 	so->pin = InvalidBuffer;
-	so->state = SCAN_START;
+	so->cursor.state = SCAN_START;
 }
 
 void
@@ -94,7 +67,8 @@ alexrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int no
 {
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 
-	drop_page(so);
+	alex_mark_forget(so);
+	alex_scan_drop_page(scan);
 	so->bounds_ready = false;
 	if (keys && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, (size_t) scan->numberOfKeys * sizeof(ScanKeyData));
@@ -105,7 +79,11 @@ alexendscan(IndexScanDesc scan)
 {
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 
-	drop_page(so);
+	alex_mark_forget(so);
+	alex_scan_drop_page(scan);
+	if (so->mark != NULL)
+		pfree(so->mark);
+	alex_arrays_free(so);
 	pfree(so);
 }
 
@@ -141,6 +119,16 @@ holds_lower_end(const AlexScanOpaque *so, const char *page)
 		return true;
 	low = alex_page_low(page);
 	return !alex_less(so->bounds.lo_key, so->bounds.lo_tag, low.key, low.tag);
+}
+
+/* does the range end behind the page's low fence? */
+static inline bool
+ends_right_of_low(const AlexScanOpaque *so, const char *page)
+{
+	AlexRawEntry low = alex_page_low(page);
+
+	return (alex_opaque(page)->flags & ALEX_LOW_INF) || so->bounds.hi_inf ||
+		   alex_less(low.key, low.tag, so->bounds.hi_key, so->bounds.hi_tag);
 }
 
 /* the range's part of a page */
@@ -201,27 +189,33 @@ load_page(IndexScanDesc scan, Buffer buf, ScanDirection dir)
 {
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 	const char *page = alex_page(buf);
+	BlockNumber before = so->block;
 
 	so->block = BufferGetBlockNumber(buf);
-	if (!find_range(so, page, &so->from, &so->to))
+	if (so->arrays != NULL && so->block == before)
+		so->dense = true;
+	if (!find_range(so, page, &so->cursor.from, &so->cursor.to))
 		damaged(scan, "leaf cannot be searched");
 
-	if (so->to.run - so->from.run + so->to.gap - so->from.gap <= SCAN_SMALL_MAX &&
+	if (!so->dense &&
+		so->cursor.to.run - so->cursor.from.run + so->cursor.to.gap - so->cursor.from.gap <=
+			SCAN_SMALL_MAX &&
 		holds_lower_end(so, page) && holds_upper_end(so, page))
 	{
-		if (!copy_small(so, page, so->from, so->to))
+		if (!copy_small(so, page, so->cursor.from, so->cursor.to))
 			damaged(scan, "entry cannot be read");
-		so->state = SCAN_SMALL;
-		so->small_pos = ScanDirectionIsForward(dir) ? 0 : so->nsmall;
+		so->cursor.state = SCAN_SMALL;
+		so->cursor.small_pos = ScanDirectionIsForward(dir) ? 0 : so->nsmall;
 	}
 	else
 	{
 		memcpy(so->page, page, BLCKSZ);
 		so->cached_block = -1;
-		so->state = SCAN_PAGE;
-		so->pos = ScanDirectionIsForward(dir) ? so->from : so->to;
+		so->reused = false;
+		so->cursor.state = SCAN_PAGE;
+		so->cursor.pos = ScanDirectionIsForward(dir) ? so->cursor.from : so->cursor.to;
 	}
-	so->last_dir = dir;
+	so->cursor.last_dir = dir;
 
 	if (IsMVCCSnapshot(scan->xs_snapshot) && RelationNeedsWAL(scan->indexRelation) &&
 		!scan->xs_want_itup)
@@ -288,7 +282,7 @@ step_page(IndexScanDesc scan, ScanDirection dir)
 
 	if (forward ? holds_upper_end(so, so->page) : holds_lower_end(so, so->page))
 		return false;
-	drop_page(so);
+	alex_scan_drop_page(scan);
 	CHECK_FOR_INTERRUPTS();
 	STOP_POINT("alex_scan_step");
 
@@ -347,25 +341,27 @@ page_next(IndexScanDesc scan, bool forward, AlexItem *item)
 {
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 	AlexItem gap;
-	bool have_run = forward ? so->pos.run < so->to.run : so->pos.run > so->from.run;
-	bool have_gap = forward ? so->pos.gap < so->to.gap : so->pos.gap > so->from.gap;
+	bool have_run =
+		forward ? so->cursor.pos.run < so->cursor.to.run : so->cursor.pos.run > so->cursor.from.run;
+	bool have_gap =
+		forward ? so->cursor.pos.gap < so->cursor.to.gap : so->cursor.pos.gap > so->cursor.from.gap;
 	bool take_gap;
 
 	if (!have_run && !have_gap)
 		return false;
 	if (have_run)
-		run_entry(scan, forward ? so->pos.run : so->pos.run - 1, item);
+		run_entry(scan, forward ? so->cursor.pos.run : so->cursor.pos.run - 1, item);
 	if (have_gap)
-		alex_gap_item(so->page, forward ? so->pos.gap : so->pos.gap - 1, &gap);
+		alex_gap_item(so->page, forward ? so->cursor.pos.gap : so->cursor.pos.gap - 1, &gap);
 	take_gap =
 		have_gap && (!have_run || alex_less(gap.key, gap.tag, item->key, item->tag) == forward);
 	if (take_gap)
 	{
 		*item = gap;
-		so->pos.gap += forward ? 1 : -1;
+		so->cursor.pos.gap += forward ? 1 : -1;
 	}
 	else
-		so->pos.run += forward ? 1 : -1;
+		so->cursor.pos.run += forward ? 1 : -1;
 	return true;
 }
 
@@ -375,11 +371,11 @@ local_next(IndexScanDesc scan, bool forward, AlexItem *item)
 {
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 
-	if (so->state == SCAN_SMALL)
+	if (so->cursor.state == SCAN_SMALL)
 	{
-		if (forward ? so->small_pos >= so->nsmall : so->small_pos == 0)
+		if (forward ? so->cursor.small_pos >= so->nsmall : so->cursor.small_pos == 0)
 			return false;
-		*item = so->small[forward ? so->small_pos++ : --so->small_pos];
+		*item = so->small[forward ? so->cursor.small_pos++ : --so->cursor.small_pos];
 		return true;
 	}
 	do
@@ -391,6 +387,60 @@ local_next(IndexScanDesc scan, bool forward, AlexItem *item)
 	return true;
 }
 
+/* the first range in this direction becomes the current one; false if there is none */
+static bool
+first_range(IndexScanDesc scan, ScanDirection dir)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+
+	if (!so->bounds_ready)
+	{
+		alex_arrays_prepare(scan);
+		if (so->arrays == NULL)
+			alex_key_bounds(scan->indexRelation, &so->info, scan->keyData, scan->numberOfKeys,
+							&so->bounds);
+		so->bounds_ready = true;
+		so->dense = false;
+		so->block = InvalidBlockNumber;
+	}
+	return so->arrays != NULL ? alex_arrays_first(scan, dir) : !so->bounds.empty;
+}
+
+/*
+ * The scan goes on to the following range, if there is one: on the private copy of
+ * the page if the range begins on it, else by a descent.
+ */
+static bool
+step_range(IndexScanDesc scan, ScanDirection dir)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+	const AlexBounds *b = &so->bounds;
+	bool forward = ScanDirectionIsForward(dir);
+
+	if (!alex_arrays_next(scan, dir))
+		return false;
+	scan->xs_recheck = b->recheck;
+	if (so->cursor.state == SCAN_PAGE)
+	{
+		/* the range does not overlap what the scan has passed: only one fence matters */
+		if (forward ? !alex_page_beyond(so->page, b->lo_key, b->lo_tag)
+					: ends_right_of_low(so, so->page))
+		{
+			if (!find_range(so, so->page, &so->cursor.from, &so->cursor.to))
+				damaged(scan, "leaf cannot be searched");
+			so->cursor.pos = forward ? so->cursor.from : so->cursor.to;
+			so->reused = true;
+			return true;
+		}
+		if (!so->reused)
+			so->dense = false;
+	}
+	OM_COUNT_SEARCH(scan);
+	alex_scan_drop_page(scan);
+	load_first(scan, dir);
+	return true;
+}
+
 /* the next entry of the scan */
 static bool
 scan_next(IndexScanDesc scan, ScanDirection dir, AlexItem *item)
@@ -398,34 +448,30 @@ scan_next(IndexScanDesc scan, ScanDirection dir, AlexItem *item)
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 	bool forward = ScanDirectionIsForward(dir);
 
-	if (!so->bounds_ready)
+	if (so->cursor.state == SCAN_START)
 	{
-		alex_key_bounds(scan->indexRelation, &so->info, scan->keyData, scan->numberOfKeys,
-						&so->bounds);
-		so->bounds_ready = true;
+		if (!first_range(scan, dir))
+			return false;
 		scan->xs_recheck = so->bounds.recheck;
-	}
-	if (so->bounds.empty)
-		return false;
-	if (so->state == SCAN_START)
-	{
 		pgstat_count_index_scan(scan->indexRelation);
 		OM_COUNT_SEARCH(scan);
 		load_first(scan, dir);
 	}
-	else if (so->last_dir != dir)
+	else if (so->cursor.last_dir != dir)
 	{
 		/* the cursor stands behind the entry returned last: step over it */
-		so->last_dir = dir;
+		so->cursor.last_dir = dir;
 		if (!local_next(scan, forward, item))
 			elog(ERROR, "alex scan lost its position in block %u", so->block);
 	}
 	while (!local_next(scan, forward, item))
 	{
-		if (so->state == SCAN_SMALL || !step_page(scan, dir))
+		if (so->cursor.state == SCAN_PAGE && step_page(scan, dir))
+			continue;
+		if (!step_range(scan, dir))
 		{
 			/* as in nbtree, a scan that ran out starts again from that end */
-			drop_page(so);
+			alex_scan_drop_page(scan);
 			return false;
 		}
 	}
@@ -464,19 +510,22 @@ alexgetbitmap(IndexScanDesc scan, TIDBitmap *tbm)
 	ItemPointerData tids[128];
 	int n = 0;
 	int64 total = 0;
+	bool recheck = false;
 	AlexItem item;
 
 	while (scan_next(scan, ForwardScanDirection, &item))
 	{
 		item_tid(scan, &item, &tids[n++]);
 		total++;
+		recheck |= so->bounds.recheck; /* may differ from one array element to the next */
 		if (n == lengthof(tids))
 		{
-			tbm_add_tuples(tbm, tids, n, so->bounds.recheck);
+			tbm_add_tuples(tbm, tids, n, recheck);
 			n = 0;
+			recheck = false;
 		}
 	}
 	if (n > 0)
-		tbm_add_tuples(tbm, tids, n, so->bounds.recheck);
+		tbm_add_tuples(tbm, tids, n, recheck);
 	return total;
 }

@@ -15,5 +15,7 @@ extern void alexrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orde
 extern bool alexgettuple(IndexScanDesc scan, ScanDirection dir);
 extern int64 alexgetbitmap(IndexScanDesc scan, TIDBitmap *tbm);
 extern void alexendscan(IndexScanDesc scan);
+extern void alexmarkpos(IndexScanDesc scan);
+extern void alexrestrpos(IndexScanDesc scan);
 
 #endif

@@ -84,7 +84,7 @@ CREATE FUNCTION eq_paths(path text) RETURNS void LANGUAGE sql AS $$
 	SELECT set_config('enable_' || s, CASE WHEN s = ANY (CASE path
 			WHEN 'index' THEN '{indexscan,nestloop}'::text[]
 			WHEN 'bitmap' THEN '{bitmapscan,sort,nestloop}'
-			WHEN 'merge' THEN '{indexscan,mergejoin,material}' END) THEN 'on' ELSE 'off' END, false)
+			WHEN 'merge' THEN '{indexscan,mergejoin}' END) THEN 'on' ELSE 'off' END, false)
 	FROM unnest('{seqscan,indexscan,indexonlyscan,bitmapscan,sort,incremental_sort,nestloop,hashjoin,mergejoin,material,memoize,hashagg}'::text[]) s
 $$;
 
@@ -133,11 +133,27 @@ BEGIN
 		RETURN NEXT;
 	END LOOP;
 
-	-- several descents: an array, alternatives, both ends of the index
+	-- several descents: arrays, also of other types and with ranges; alternatives; both ends of the index
+	FOREACH rhs IN ARRAY c.rhs LOOP
+		shape := shape + 1;
+		condition := format('v = ANY (ARRAY[%s, %s, %s, %s])', eq_constant(rhs, k + 1), eq_constant(rhs, k + 2),
+			eq_constant(rhs, k + 3), eq_constant(rhs, k + 2));
+		path := CASE WHEN shape % 2 = 0 THEN 'index' ELSE 'bitmap' END;
+		query := format('SELECT array_agg(id ORDER BY id)::text FROM %%T WHERE %s', condition);
+		RETURN NEXT;
+		path := 'index';
+		query := format('SELECT array_agg(v)::text FROM (SELECT v FROM %%T WHERE %s ORDER BY v %s) s', condition,
+			CASE WHEN shape % 3 = 0 THEN c.back ELSE c.forward END);
+		RETURN NEXT;
+		query := format('SELECT array_agg(v)::text FROM (SELECT v FROM %%T WHERE v = ANY (ARRAY(SELECT eq_value(%L, g)::%s'
+			' FROM generate_series(%s, %s) g)) AND v %s %s ORDER BY v %s) s', rhs, rhs, k, k + 40,
+			CASE WHEN shape % 2 = 0 THEN '<' ELSE '>=' END, eq_constant(c.type, k + 4), c.forward);
+		RETURN NEXT;
+		query := format('SELECT concat(count(*), '' '', sum(id)) FROM %%T WHERE v %s ANY (ARRAY[%s, %s])', ops[1 + shape % 5],
+			eq_constant(rhs, k + 5), eq_constant(rhs, k + 6));
+		RETURN NEXT;
+	END LOOP;
 	path := 'bitmap';
-	query := format('SELECT array_agg(id ORDER BY id)::text FROM %%T WHERE v = ANY (ARRAY[%s, %s, %s, %s])',
-		eq_constant(c.type, k + 1), eq_constant(c.type, k + 2), eq_constant(c.type, k + 3), eq_constant(c.type, k + 2));
-	RETURN NEXT;
 	query := format('SELECT array_agg(id ORDER BY id)::text FROM %%T WHERE v = %s OR v > %s OR v IS NULL',
 		eq_constant(c.type, k + 4), eq_constant(c.rhs[2], k + 5));
 	RETURN NEXT;
@@ -252,9 +268,10 @@ BEGIN
 	END LOOP;
 
 	PERFORM eq_paths('index');
-	FOR i IN 0 .. 3 LOOP
+	FOR i IN 0 .. 5 LOOP
 		query := format('SELECT v FROM %%T %s ORDER BY v %s',
-			CASE WHEN i < 2 THEN 'WHERE v > ' || eq_constant(c.rhs[1 + (seed + i) % 3], seed * 10 + i) END,
+			CASE WHEN i < 2 THEN 'WHERE v > ' || eq_constant(c.rhs[1 + (seed + i) % 3], seed * 10 + i)
+				WHEN i > 3 THEN format('WHERE v = ANY (ARRAY(SELECT eq_value(%L, g)::%1$s FROM generate_series(%s, %s) g))', c.type, seed, seed + 100) END,
 			CASE WHEN i % 2 = 0 THEN c.forward ELSE c.back END);
 		a := replace(query, '%T', 'eq_a_' || c.n);
 		IF strpos(a, 'NULL::') = 0

@@ -1,0 +1,100 @@
+/*
+ * alex_scan_state.h
+ *		What a scan remembers, for the files that make up the scan code.
+ */
+#ifndef ALEX_SCAN_STATE_H
+#define ALEX_SCAN_STATE_H
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/sdir.h"
+#include "storage/buf.h"
+
+#include "alex/alex_key.h"
+#include "alex/alex_page.h"
+
+/* a range of at most this many entries on one leaf is copied entry by entry */
+#define SCAN_SMALL_MAX 32
+
+typedef enum ScanState
+{
+	SCAN_START, /* not positioned: the next call begins at an end of the range */
+	SCAN_PAGE,	/* on the page copied to `page` */
+	SCAN_SMALL	/* the whole range is in `small` */
+} ScanState;
+
+/* where a scan stands, given the copy it stands on */
+typedef struct AlexScanCursor
+{
+	ScanState state;
+	ScanDirection last_dir;
+	uint32 small_pos; /* SCAN_SMALL: entries before the cursor */
+	/* SCAN_PAGE: the range's part of the page, and the cursor in it */
+	AlexPagePos from;
+	AlexPagePos to;
+	AlexPagePos pos;
+} AlexScanCursor;
+
+typedef struct AlexScanMark AlexScanMark;
+typedef struct AlexScanArrays AlexScanArrays;
+
+typedef struct AlexScanOpaque
+{
+	AlexKeyInfo info;
+	AlexScanArrays *arrays; /* NULL unless a key is an array */
+	AlexBounds bounds;		/* with arrays: of the current combination of elements */
+	bool bounds_ready;		/* with arrays: these are prepared */
+	bool dense;				/* several ranges were found on one leaf: copy pages */
+	bool reused;			/* the page copy has served more than one range */
+	AlexScanMark *mark;		/* NULL until a position is marked */
+
+	AlexScanCursor cursor;
+	Buffer pin;		   /* the current page, if its pin must be kept */
+	BlockNumber block; /* the current page */
+
+	/* SCAN_SMALL */
+	uint32 nsmall;
+	AlexItem small[SCAN_SMALL_MAX];
+
+	/* SCAN_PAGE */
+	int cached_block; /* decoded into `cached`, or -1 */
+	uint32 cached_cum;
+	uint32 cached_n;
+	AlexItem cached[ALEX_BLOCK_ENTRIES_MAX];
+	char page[BLCKSZ + 16] __attribute__((aligned(8)));
+} AlexScanOpaque;
+
+/* alex_scan_drop_page --- leave the current page, if there is one. */
+extern void alex_scan_drop_page(IndexScanDesc scan);
+
+/*
+ * alex_arrays_prepare --- look for arrays among the keys, at the first use after
+ * a rescan.  Sets so->arrays, to NULL if there are none.
+ */
+extern void alex_arrays_prepare(IndexScanDesc scan);
+extern void alex_arrays_free(AlexScanOpaque *so);
+
+/*
+ * alex_arrays_first, alex_arrays_next --- so->bounds become those of the first or of
+ * the following range in this direction, which is not empty; false if there is none.
+ */
+extern bool alex_arrays_first(IndexScanDesc scan, ScanDirection dir);
+extern bool alex_arrays_next(IndexScanDesc scan, ScanDirection dir);
+
+/* the number of the current range, for returning to it; its bounds are the caller's business */
+extern uint64 alex_arrays_tell(const AlexScanOpaque *so);
+extern void alex_arrays_seek(AlexScanOpaque *so, uint64 number);
+
+/* alex_bounds_cut --- exclude what a scan has passed: all below `done`, backward all from it on. */
+extern void alex_bounds_cut(AlexBounds *b, const AlexRawEntry *done, bool forward);
+
+/*
+ * alex_mark_leave --- the scan is about to leave its page: if the mark is on it,
+ * the mark takes over the copy and the pin.
+ */
+extern void alex_mark_leave(AlexScanOpaque *so);
+
+/* alex_mark_forget --- nothing is marked any more. */
+extern void alex_mark_forget(AlexScanOpaque *so);
+
+#endif
