@@ -1,6 +1,7 @@
 -- What alex refuses, and how it says so.
 CREATE TABLE errors_t (i int4, j int4, l int8, t text, n numeric, u uuid, b bool, f float8, o oid, a int4[],
-	r int4range, d date, ts timestamp, tz timestamptz);
+	r int4range, d date, ts timestamp, tz timestamptz,
+	iv interval, tt timetz);
 INSERT INTO errors_t (i, j, l) SELECT g, g, g FROM generate_series(1, 1000) g;
 
 -- types
@@ -9,8 +10,10 @@ CREATE INDEX ON errors_t USING alex (t);
 CREATE INDEX ON errors_t USING alex (n);
 CREATE INDEX ON errors_t USING alex (u);
 CREATE INDEX ON errors_t USING alex (b);
-CREATE INDEX ON errors_t USING alex (f);
-CREATE INDEX ON errors_t USING alex (o);
+CREATE INDEX ON errors_t USING alex (tt);
+CREATE INDEX ON errors_t USING alex (iv);
+\echo :LAST_ERROR_SQLSTATE
+CREATE INDEX ON errors_t USING alex ((extract(epoch FROM iv)::float8));
 CREATE INDEX ON errors_t USING alex (a);
 CREATE INDEX ON errors_t USING alex (r);
 CREATE INDEX ON errors_t USING alex ((i::text));

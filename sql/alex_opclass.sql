@@ -18,7 +18,9 @@ CREATE TEMP VIEW members AS
 			amprocrighttype::regtype, amproc::regprocedure::text
 		FROM pg_amproc
 		WHERE amprocnum <= 4) m ON m.family = f.oid
-	WHERE f.opfname IN ('integer_ops', 'datetime_ops') AND am.amname IN ('alex', 'btree');
+	WHERE am.amname IN ('alex', 'btree')
+		AND f.opfname IN (SELECT f2.opfname FROM pg_opfamily f2 JOIN pg_am a ON a.oid = f2.opfmethod
+			WHERE a.amname = 'alex');
 
 SELECT opfname, kind, number,
 	count(*) FILTER (WHERE amname = 'btree') AS btree,

@@ -154,7 +154,7 @@ BEGIN
 END $$;
 
 --
--- Integers: all in one code space
+-- Integers
 --
 SELECT types_constants('int2', $$VALUES (NULL), (-32768), (-32767), (-1), (0), (1), (32766), (32767)$$);
 SELECT types_constants('int4', $$VALUES (NULL), (-2147483648), (-32769), (-32768), (-1), (0), (1),
@@ -237,6 +237,46 @@ SELECT types_fill('timestamp', $$VALUES (NULL), ('-infinity'), ('4714-11-24 00:0
 	('2000-01-01 00:00'), ('294276-12-24 23:59:59.999999'), ('294276-12-31 12:00'),
 	('294276-12-31 23:59:59.999999'), ('infinity')$$);
 SELECT * FROM types_check_extremes(ARRAY['XYZ12', 'XYZ-14', 'XYZ167', 'XYZ-167:59']);
+
+--
+-- Floats: the two zeroes are equal, NaN is above infinity; a constant need not have a float4 of its own
+--
+SELECT types_constants('float4', $$VALUES (NULL), ('-Infinity'), ('-3.4028235e38'), ('-1e-45'), ('-0'), ('0'),
+	('1e-45'), ('0.1'), ('16777216'), ('3.4028235e38'), ('Infinity'), ('NaN')$$);
+SELECT types_constants('float8', $$VALUES (NULL), ('-Infinity'), ('-1.7976931348623157e308'), ('-3.5e38'),
+	('-3.4028235677973366e38'), ('-1e-300'), ('-0'), ('0'), ('5e-324'), ('0.1'), ('16777217'),
+	('3.4028235e38'), ('3.5e38'), ('1.7976931348623157e308'), ('Infinity'), ('NaN')$$);
+
+SELECT types_fill('float4', $$VALUES (NULL), ('-Infinity'), ('-3.4028235e38'), ('-1'), ('-1e-45'), ('-0'), ('0'),
+	('1e-45'), ('0.1'), ('0.10000001'), ('16777216'), ('16777218'), ('3.4028235e38'), ('Infinity'), ('NaN')$$);
+SELECT * FROM types_check(ARRAY['float4', 'float8'], true, ARRAY['ASC NULLS LAST', 'DESC NULLS LAST']);
+
+SELECT types_fill('float8', $$VALUES (NULL), ('-Infinity'), ('-1.7976931348623157e308'), ('-3.5e38'), ('-1'),
+	('-5e-324'), ('-0'), ('0'), ('5e-324'), ('0.1'), ('0.10000000149011612'), ('16777217'), ('3.5e38'),
+	('Infinity'), ('NaN')$$);
+SELECT * FROM types_check(ARRAY['float4', 'float8'], true, ARRAY['ASC NULLS FIRST', 'DESC NULLS FIRST']);
+
+--
+-- Types with no other in their family.  A domain gives "char" a name that can be part of others.
+--
+CREATE DOMAIN types_char AS "char";
+SELECT types_constants('types_char', $$VALUES (NULL), (-128), (-1), (0), (1), (127)$$);
+SELECT types_fill('types_char', $$VALUES (NULL), (-128), (-127), (-1), (0), (1), (65), (126), (127)$$);
+SELECT * FROM types_check(ARRAY['types_char']);
+
+SELECT types_constants('oid', $$VALUES (NULL), ('0'), ('1'), ('2147483647'), ('2147483648'), ('4294967295')$$);
+SELECT types_fill('oid', $$VALUES (NULL), ('0'), ('1'), ('2'), ('2147483647'), ('2147483648'), ('4294967294'),
+	('4294967295')$$);
+SELECT * FROM types_check(ARRAY['oid']);
+
+SELECT types_constants('money', $$VALUES (NULL), ('-92233720368547758.08'), ('-0.01'), ('0'), ('92233720368547758.07')$$);
+SELECT types_fill('money', $$VALUES (NULL), ('-92233720368547758.08'), ('-92233720368547758.07'), ('-1'), ('-0.01'),
+	('0'), ('0.01'), ('92233720368547758.06'), ('92233720368547758.07')$$);
+SELECT * FROM types_check(ARRAY['money']);
+
+SELECT types_constants('time', $$VALUES (NULL), ('00:00'), ('00:00:00.000001'), ('23:59:59.999999'), ('24:00')$$);
+SELECT types_fill('time', $$VALUES (NULL), ('00:00'), ('00:00:00.000001'), ('12:00'), ('23:59:59.999999'), ('24:00')$$);
+SELECT * FROM types_check(ARRAY['time']);
 
 --
 -- Time zones: local times around a change of the clock, where the order of local times is not that of
@@ -334,6 +374,9 @@ DROP TABLE types_other;
 DROP DOMAIN types_domain;
 
 DROP TABLE types_gap, types_index, types_plain, types_constants_int2, types_constants_int4,
-	types_constants_int8, types_constants_date, types_constants_timestamp, types_constants_timestamptz;
+	types_constants_int8, types_constants_date, types_constants_timestamp, types_constants_timestamptz,
+	types_constants_float4, types_constants_float8, types_constants_types_char, types_constants_oid,
+	types_constants_money, types_constants_time;
+DROP DOMAIN types_char;
 DROP FUNCTION types_fill, types_constants, types_run, types_ordered, types_bitmap, types_check,
 	types_check_extremes, types_check_zones;

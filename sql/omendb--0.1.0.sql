@@ -232,6 +232,130 @@ ALTER OPERATOR FAMILY datetime_ops USING alex ADD
 	-- timestamptz, interval
 	FUNCTION 3 (timestamptz, interval) in_range(timestamptz, timestamptz, interval, boolean, boolean);
 
+CREATE OPERATOR FAMILY float_ops USING alex;
+COMMENT ON OPERATOR FAMILY float_ops USING alex IS
+	'order of floating-point numbers, across types, as in btree''s family of this name';
+
+CREATE OPERATOR CLASS float4_ops DEFAULT FOR TYPE float4 USING alex FAMILY float_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 btfloat4cmp(float4, float4),
+	FUNCTION 2 btfloat4sortsupport(internal);
+COMMENT ON OPERATOR CLASS float4_ops USING alex IS
+	'real';
+
+CREATE OPERATOR CLASS float8_ops DEFAULT FOR TYPE float8 USING alex FAMILY float_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 btfloat8cmp(float8, float8),
+	FUNCTION 2 btfloat8sortsupport(internal),
+	FUNCTION 3 in_range(float8, float8, float8, boolean, boolean);
+COMMENT ON OPERATOR CLASS float8_ops USING alex IS
+	'double precision';
+
+ALTER OPERATOR FAMILY float_ops USING alex ADD
+	-- float4, float8
+	OPERATOR 1 < (float4, float8),
+	OPERATOR 2 <= (float4, float8),
+	OPERATOR 3 = (float4, float8),
+	OPERATOR 4 >= (float4, float8),
+	OPERATOR 5 > (float4, float8),
+	FUNCTION 1 (float4, float8) btfloat48cmp(float4, float8),
+	FUNCTION 3 (float4, float8) in_range(float4, float4, float8, boolean, boolean),
+
+	-- float8, float4
+	OPERATOR 1 < (float8, float4),
+	OPERATOR 2 <= (float8, float4),
+	OPERATOR 3 = (float8, float4),
+	OPERATOR 4 >= (float8, float4),
+	OPERATOR 5 > (float8, float4),
+	FUNCTION 1 (float8, float4) btfloat84cmp(float8, float4);
+
+CREATE OPERATOR FAMILY oid_ops USING alex;
+COMMENT ON OPERATOR FAMILY oid_ops USING alex IS
+	'order of object identifiers, as in btree''s family of this name';
+
+CREATE OPERATOR CLASS oid_ops DEFAULT FOR TYPE oid USING alex FAMILY oid_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 btoidcmp(oid, oid),
+	FUNCTION 2 btoidsortsupport(internal),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS oid_ops USING alex IS
+	'oid';
+
+CREATE OPERATOR FAMILY char_ops USING alex;
+COMMENT ON OPERATOR FAMILY char_ops USING alex IS
+	'order of the single-byte type "char", as in btree''s family of this name';
+
+CREATE OPERATOR CLASS char_ops DEFAULT FOR TYPE "char" USING alex FAMILY char_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 btcharcmp("char", "char"),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS char_ops USING alex IS
+	'"char"';
+
+CREATE OPERATOR FAMILY money_ops USING alex;
+COMMENT ON OPERATOR FAMILY money_ops USING alex IS
+	'order of money, as in btree''s family of this name';
+
+CREATE OPERATOR CLASS money_ops DEFAULT FOR TYPE money USING alex FAMILY money_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 cash_cmp(money, money),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS money_ops USING alex IS
+	'money';
+
+CREATE OPERATOR FAMILY time_ops USING alex;
+COMMENT ON OPERATOR FAMILY time_ops USING alex IS
+	'order of times of day, as in btree''s family of this name';
+
+CREATE OPERATOR CLASS time_ops DEFAULT FOR TYPE time USING alex FAMILY time_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 time_cmp(time, time),
+	FUNCTION 3 (time, interval) in_range(time, time, interval, boolean, boolean),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS time_ops USING alex IS
+	'time without time zone';
+
+-- Without a default class the message would be that there is none; with this one CREATE INDEX says why
+-- alex does not support the type, and what to do instead.
+CREATE OPERATOR FAMILY interval_ops USING alex;
+COMMENT ON OPERATOR FAMILY interval_ops USING alex IS
+	'order of intervals, as in btree''s family of this name';
+
+CREATE OPERATOR CLASS interval_ops DEFAULT FOR TYPE interval USING alex FAMILY interval_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 interval_cmp(interval, interval),
+	FUNCTION 3 in_range(interval, interval, interval, boolean, boolean);
+COMMENT ON OPERATOR CLASS interval_ops USING alex IS
+	'interval: refused by CREATE INDEX, with a hint';
+
 --
 -- Checking and looking at alex indexes
 --

@@ -2,10 +2,8 @@
  * alex_key.h
  *		SQL values and scan keys as positions in an alex index.
  *
- * Every supported type maps to a 64-bit integer in its own order, and that to
- * an unsigned code: value ^ 2^63, complemented for DESC.  smallint, integer
- * and bigint share one code space; a date counts in days, timestamps in
- * microseconds, infinities are the extreme integers, as in core.
+ * The key columns' codes, alex_key_type.h, make one number of 64 or 128 bits,
+ * the first column highest; NULLs and null flags are in alex_key_string.h.
  */
 #ifndef ALEX_KEY_H
 #define ALEX_KEY_H
@@ -18,7 +16,7 @@
 /* what decides about the order of an index, as the catalog says */
 typedef struct AlexKeyInfo
 {
-	int natts;		/* 1 in this version */
+	int natts;
 	uint8 keybytes; /* of a key on disk: 8 or 16 */
 	AlexMetaColumn cols[ALEX_NATTS_MAX];
 } AlexKeyInfo;
@@ -35,6 +33,8 @@ typedef struct AlexBounds
 	uint64 lo_tag;
 	AlexKey hi_key;
 	uint64 hi_tag;
+	AlexKey last_key; /* for alex_key_match(): the last entry's key and null flags */
+	uint32 last_flags;
 	bool hi_inf;
 	bool empty;	 /* nothing can: the other fields say nothing */
 	bool filter; /* the keys restrict more than a range of entries */
@@ -90,5 +90,8 @@ extern bool alex_key_returnable(const AlexKeyInfo *info, int attno);
  */
 extern bool alex_key_decode(const AlexKeyInfo *info, AlexKey key, uint64 tag, Datum *values,
 							bool *isnull);
+
+/* alex_key_valid --- can a leaf entry of this index have this key and these null flags? */
+extern bool alex_key_valid(const AlexKeyInfo *info, AlexKey key, uint64 tag);
 
 #endif

@@ -6,7 +6,7 @@
  * functions under btree's numbers, because PostgreSQL 18 may sort by any
  * family of an ordered access method.  So the rules here are those of
  * btvalidate(), and one more: the comparison functions are core's, because
- * the order of the index is built into alex_key.c.
+ * the order of the index is built into alex_key_type.c.
  */
 #include "postgres.h"
 
@@ -27,7 +27,7 @@
 
 #include "alex/alex_opclass.h"
 
-/* the comparison functions alex_key.c agrees with */
+/* the comparison functions alex_key_type.c agrees with */
 static const Oid alex_compare_functions[] = {
 	F_BTINT2CMP,
 	F_BTINT24CMP,
@@ -47,6 +47,16 @@ static const Oid alex_compare_functions[] = {
 	F_TIMESTAMPTZ_CMP_DATE,
 	F_TIMESTAMPTZ_CMP_TIMESTAMP,
 	F_TIMESTAMPTZ_CMP,
+	F_BTFLOAT4CMP,
+	F_BTFLOAT48CMP,
+	F_BTFLOAT84CMP,
+	F_BTFLOAT8CMP,
+	F_BTOIDCMP,
+	F_BTCHARCMP,
+	F_CASH_CMP,
+	F_TIME_CMP,
+	F_UUID_CMP,
+	F_INTERVAL_CMP, /* for the hint CREATE INDEX gives */
 };
 
 static bool

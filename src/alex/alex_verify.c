@@ -146,8 +146,8 @@ walk_entries(CheckState *c, BlockNumber block)
 		}
 		if (!alex_tag_tid_valid(items[i].tag))
 			fail(c, block, "entry's TID is not valid", false);
-		if (ALEX_TAG_NULLS(items[i].tag) > 1)
-			fail(c, block, "entry's null flags are not valid", false);
+		if (!alex_key_valid(&c->info, items[i].key, items[i].tag))
+			fail(c, block, "entry's key or null flags are not valid", false);
 		if (items[i].flags & ALEX_ITEM_REMOVED)
 			continue;
 		c->entries++;
