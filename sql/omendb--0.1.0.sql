@@ -385,6 +385,21 @@ CREATE FUNCTION alex_stats(index regclass,
 COMMENT ON FUNCTION alex_stats(regclass) IS
 	'pages, entries and bytes of an alex index, by level';
 
+CREATE FUNCTION alex_cache_stats(
+	OUT index regclass,
+	OUT pages bigint,
+	OUT bytes bigint,
+	OUT hits bigint,
+	OUT steps_right bigint,
+	OUT descents bigint,
+	OUT refreshes bigint,
+	OUT evictions bigint)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'omendb_alex_cache_stats'
+	LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION alex_cache_stats() IS
+	'what this session''s cache of inner pages of alex indexes holds and did; index NULL = all of it';
+
 --
 -- Access method omendb: hybrid tables
 --

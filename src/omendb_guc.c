@@ -7,6 +7,7 @@
 
 #include "utils/guc.h"
 
+#include "alex/alex_cache.h"
 #include "base/om_wal.h"
 #include "base/stop_point.h"
 #include "hybrid/hybrid_load.h"
@@ -15,6 +16,11 @@
 void
 omendb_guc_init(void)
 {
+	DefineCustomIntVariable(
+		"omendb.alex_cache_size", "Memory a backend keeps decoded inner pages of alex indexes in.",
+		"One limit for all indexes; the pages used least recently go first.  Zero: none are kept.",
+		&alex_cache_size, ALEX_CACHE_SIZE_DEFAULT, 0, ALEX_CACHE_SIZE_MAX, PGC_USERSET, GUC_UNIT_KB,
+		NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"omendb.row_group_rows", "Rows at which a bulk load closes a row group.",
 		"A group also closes at 64 MB of uncompressed data.  What is left below a full group is "

@@ -14,10 +14,14 @@
 
 #include "alex/alex_apply.h"
 #include "alex/alex_buf.h"
+#include "alex/alex_cache.h"
 #include "alex/alex_split.h"
 #include "alex/alex_wal.h"
 #include "base/check.h"
 #include "base/pg_compat.h"
+
+/* how far right of the page that the model cache names its leaf is looked for */
+#define ROUTE_STEPS_MAX 3
 
 /* ---- reading pages ---- */
 
@@ -58,6 +62,31 @@ alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level)
 	LockBuffer(buf, mode);
 	alex_check_buf(rel, buf, level);
 	return buf;
+}
+
+Buffer
+alex_trybuf(Relation rel, BlockNumber block, int mode, uint32 level)
+{
+	Buffer buf;
+	const char *page;
+
+	if (block == InvalidBlockNumber || block == ALEX_METAPAGE)
+		return InvalidBuffer;
+	buf = ReadBuffer(rel, block);
+	if (unlikely(om_buffer_locked_by_me(buf)))
+	{
+		ReleaseBuffer(buf);
+		return InvalidBuffer;
+	}
+	LockBuffer(buf, mode);
+	page = alex_page(buf);
+	if (likely(!PageIsNew(BufferGetPage(buf)) && alex_page_check_header(page) == NULL &&
+			   alex_opaque(page)->kind != ALEX_KIND_META && alex_opaque(page)->level == level &&
+			   !(alex_opaque(page)->flags & (ALEX_DELETED | ALEX_HALF_DEAD)) &&
+			   alex_page_fences_ascend(page)))
+		return buf;
+	UnlockReleaseBuffer(buf);
+	return InvalidBuffer;
 }
 
 Buffer
@@ -161,6 +190,16 @@ alex_allocbuf(Relation rel)
 
 /* ---- descent ---- */
 
+/* is the page's low fence this left sibling's high fence? */
+static inline bool
+starts_at(const char *page, const AlexRawEntry *high)
+{
+	AlexRawEntry low = alex_page_low(page);
+
+	return !(alex_opaque(page)->flags & ALEX_LOW_INF) && low.key == high->key &&
+		   low.tag == high->tag;
+}
+
 Buffer
 alex_step_right(Relation rel, Buffer buf, int mode)
 {
@@ -169,16 +208,13 @@ alex_step_right(Relation rel, Buffer buf, int mode)
 	BlockNumber next = alex_opaque(page)->right;
 	uint32 level = alex_opaque(page)->level;
 	AlexRawEntry high = alex_page_high(page);
-	AlexRawEntry low;
 
 	UnlockReleaseBuffer(buf);
 	CHECK_FOR_INTERRUPTS();
 	if (next == InvalidBlockNumber || next == block)
 		om_index_corrupted(rel, block, "right link is missing");
 	buf = alex_getbuf(rel, next, mode, level);
-	low = alex_page_low(alex_page(buf));
-	if ((alex_opaque(alex_page(buf))->flags & ALEX_LOW_INF) || low.key != high.key ||
-		low.tag != high.tag)
+	if (!starts_at(alex_page(buf), &high))
 		om_index_corrupted(rel, next, "low fence differs from the left sibling's high fence");
 	return buf;
 }
@@ -288,6 +324,48 @@ descend_once(Relation rel, BlockNumber root, uint32 root_level, const Descent *d
 	}
 }
 
+/*
+ * Straight to the leaf, as the model cache says.  InvalidBuffer: it does not know, or
+ * the page it named and a few to the right of it are not the leaf.
+ */
+static Buffer
+try_route(Relation rel, const Descent *d)
+{
+	AlexRoute route;
+	Buffer buf;
+
+	if (!alex_cache_route(rel, d->key, d->tag, d->strict, &route))
+		return InvalidBuffer;
+	buf = alex_trybuf(rel, route.block, d->mode, 0);
+	for (int steps = 0; BufferIsValid(buf); steps++)
+	{
+		const char *page = alex_page(buf);
+		AlexRawEntry high;
+		BlockNumber next;
+
+		if (starts_right_of(page, d))
+			break;
+		if (!must_step_right(page, d->key, d->tag, d->strict))
+		{
+			alex_cache_report(rel, &route, steps == 0 ? ALEX_ROUTE_HIT : ALEX_ROUTE_STEPPED);
+			return buf;
+		}
+		if (steps == ROUTE_STEPS_MAX)
+			break;
+		/* a link is a hint here, too: what it leads to must continue this page */
+		high = alex_page_high(page);
+		next = alex_opaque(page)->right;
+		UnlockReleaseBuffer(buf);
+		buf = alex_trybuf(rel, next, d->mode, 0);
+		if (BufferIsValid(buf) && !starts_at(alex_page(buf), &high))
+			break;
+	}
+	if (BufferIsValid(buf))
+		UnlockReleaseBuffer(buf);
+	alex_cache_report(rel, &route, ALEX_ROUTE_MISSED);
+	return InvalidBuffer;
+}
+
 Buffer
 alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict, int mode,
 			 bool for_write)
@@ -297,6 +375,14 @@ alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict, i
 	BlockNumber root = cache->root;
 	uint32 root_level = cache->level;
 	bool fresh = false;
+
+	if (level == 0 && !for_write)
+	{
+		Buffer buf = try_route(rel, &d);
+
+		if (BufferIsValid(buf))
+			return buf;
+	}
 
 	for (;;)
 	{

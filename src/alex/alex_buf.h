@@ -21,6 +21,12 @@ typedef struct AlexCache
 	BlockNumber root; /* a hint: accepted only while the page carries ROOT */
 	uint32 level;
 	bool generic_noted; /* ALEX_META_GENERIC is known to be set */
+
+	/* of alex_cache.c, zero at first */
+	bool size_checked;	/* the model cache knows the file's size */
+	uint16 root_visits; /* while it has no copy of the root */
+	uint64 cached_generation;
+	void *cached; /* its entry, if that is of this generation */
 } AlexCache;
 
 /*
@@ -36,6 +42,12 @@ extern AlexCache *alex_cache(Relation rel);
  * live page of this level.  The result is pinned and locked in `mode`.
  */
 extern Buffer alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level);
+
+/*
+ * alex_trybuf --- the same for a block that a hint names: InvalidBuffer unless it is a live page
+ * of this level with sane fences, and not one this backend has locked.
+ */
+extern Buffer alex_trybuf(Relation rel, BlockNumber block, int mode, uint32 level);
 
 /* check a locked page that must be a live tree page of this level */
 extern void alex_check_buf(Relation rel, Buffer buf, uint32 level);
@@ -69,6 +81,9 @@ extern Buffer alex_allocbuf(Relation rel);
  * low < target <= high (to read entries below the target).  Locks one page at
  * a time.  A writer (for_write) finishes every incomplete split it meets
  * and starts again; it may hold locks on pages of lower levels only.
+ *
+ * To a leaf, and not for_write, the model cache may know the way: then only the leaf
+ * is read.
  */
 extern Buffer alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict,
 						   int mode, bool for_write);

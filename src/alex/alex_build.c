@@ -21,6 +21,7 @@
 #include "utils/snapmgr.h"
 
 #include "alex/alex_build.h"
+#include "alex/alex_cache.h"
 #include "alex/alex_load.h"
 #include "alex/alex_parallel.h"
 #include "alex/alex_spool.h"
@@ -197,7 +198,8 @@ alexbuild(Relation heap, Relation index, IndexInfo *index_info)
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data: %u blocks", RelationGetRelationName(index),
 			 RelationGetNumberOfBlocks(index));
-	/* a truncated index is rebuilt in the same file: forget its old root */
+	/* a truncated index is rebuilt in the same file: forget its old pages */
+	alex_cache_forget(index);
 	if (index->rd_amcache != NULL)
 	{
 		pfree(index->rd_amcache);

@@ -1,6 +1,7 @@
 /*
  * alex_inspect.c
- *		omendb.alex_stats(): what the pages of an alex index look like.
+ *		omendb.alex_stats(): what the pages of an alex index look like;
+ *		omendb.alex_cache_stats(): what this backend's model cache did.
  */
 #include "postgres.h"
 
@@ -18,10 +19,12 @@
 
 #include "alex/alex_buf.h"
 #include "alex/alex_build.h"
+#include "alex/alex_cache.h"
 #include "alex/alex_inspect.h"
 #include "base/check.h"
 
 PG_FUNCTION_INFO_V1(omendb_alex_stats);
+PG_FUNCTION_INFO_V1(omendb_alex_cache_stats);
 
 Relation
 alex_inspect_open(Oid index_oid, LOCKMODE lockmode, Relation *heap)
@@ -166,5 +169,37 @@ omendb_alex_stats(PG_FUNCTION_ARGS)
 	}
 	index_close(index, AccessShareLock);
 	table_close(heap, AccessShareLock);
+	return (Datum) 0;
+}
+
+/*
+ * omendb.alex_cache_stats() --- the model cache of this backend: a row for the whole of it,
+ * whose index is NULL, and one for each index in it.
+ */
+Datum
+omendb_alex_cache_stats(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	AlexCacheStats *stats;
+	int n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	stats = alex_cache_stats(&n);
+	for (int i = 0; i < n; i++)
+	{
+		Datum values[8];
+		bool nulls[8] = { false };
+
+		values[0] = ObjectIdGetDatum(stats[i].index);
+		nulls[0] = !OidIsValid(stats[i].index);
+		values[1] = Int64GetDatum(stats[i].pages);
+		values[2] = Int64GetDatum(stats[i].bytes);
+		values[3] = Int64GetDatum(stats[i].hits);
+		values[4] = Int64GetDatum(stats[i].steps_right);
+		values[5] = Int64GetDatum(stats[i].descents);
+		values[6] = Int64GetDatum(stats[i].refreshes);
+		values[7] = Int64GetDatum(stats[i].evictions);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
 	return (Datum) 0;
 }
