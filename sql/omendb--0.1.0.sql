@@ -360,11 +360,12 @@ COMMENT ON OPERATOR CLASS interval_ops USING alex IS
 -- Checking and looking at alex indexes
 --
 
-CREATE FUNCTION alex_check(index regclass, heapallindexed boolean DEFAULT false) RETURNS void
+CREATE FUNCTION alex_check(index regclass, heapallindexed boolean DEFAULT false,
+	checkunique boolean DEFAULT false) RETURNS void
 	AS 'MODULE_PATHNAME', 'omendb_alex_check'
 	LANGUAGE C STRICT PARALLEL RESTRICTED;
-COMMENT ON FUNCTION alex_check(regclass, boolean) IS
-	'verify the structure of an alex index; with heapallindexed also that each row of the table is in it';
+COMMENT ON FUNCTION alex_check(regclass, boolean, boolean) IS
+	'verify the structure of an alex index; with heapallindexed also that each row of the table is in it, with checkunique that no two rows have the same key of a unique one';
 
 CREATE FUNCTION alex_stats(index regclass,
 	OUT level int,
@@ -442,7 +443,7 @@ COMMENT ON FUNCTION "check"(regclass) IS
 
 -- Whose data is looked at decides who may look: as for amcheck and pgstattuple.  The rest is for all.
 GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
-REVOKE EXECUTE ON FUNCTION alex_check(regclass, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION alex_check(regclass, boolean, boolean) FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION alex_stats(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION alex_stats(regclass) TO pg_stat_scan_tables;
 REVOKE EXECUTE ON FUNCTION row_groups(regclass) FROM PUBLIC;

@@ -11,6 +11,7 @@
 
 #include "alex/alex_am.h"
 #include "alex/alex_build.h"
+#include "alex/alex_conflict.h"
 #include "alex/alex_cost.h"
 #include "alex/alex_insert.h"
 #include "alex/alex_opclass.h"
@@ -33,6 +34,7 @@ alex_init(void)
 {
 	alex_options_init();
 	alex_wal_init();
+	alex_conflict_init();
 }
 
 Datum
@@ -40,10 +42,12 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 {
 	IndexAmRoutine *am = makeNode(IndexAmRoutine);
 
+	alex_conflict_check_loaded();
 	am->amstrategies = BTMaxStrategyNumber;
 	am->amsupport = ALEX_NPROCS;
 	am->amcanorder = true;
 	am->amcanbackward = true;
+	am->amcanunique = true;
 	am->amoptionalkey = true;
 	am->amsearcharray = true;
 	am->amsearchnulls = true;

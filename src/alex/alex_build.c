@@ -110,12 +110,10 @@ report_duplicate(BuildState *state, uint64 tag)
 static inline void
 check_duplicate(BuildState *state, const AlexItem *item)
 {
-	uint32 nulls = ALEX_TAG_NULLS(item->tag);
-
-	if (nulls != 0 && !state->index_info->ii_NullsNotDistinct)
-		return;
 	if (state->have_last_unique && state->last_unique.key == item->key &&
-		ALEX_TAG_NULLS(state->last_unique.tag) == nulls)
+		ALEX_TAG_NULLS(state->last_unique.tag) == ALEX_TAG_NULLS(item->tag) &&
+		(state->index_info->ii_NullsNotDistinct ||
+		 !alex_key_any_null(&state->spool.info, item->key, item->tag)))
 		report_duplicate(state, item->tag);
 	state->last_unique = *item;
 	state->have_last_unique = true;

@@ -12,6 +12,7 @@
 #include "alex/alex_buf.h"
 #include "alex/alex_insert.h"
 #include "alex/alex_split.h"
+#include "alex/alex_unique.h"
 #include "base/stop_point.h"
 
 static void
@@ -27,11 +28,21 @@ alexinsert(Relation rel, Datum *values, bool *isnull, ItemPointer tid, Relation 
 		   IndexUniqueCheck check_unique, bool index_unchanged, IndexInfo *index_info)
 {
 	AlexItem item = { 0 };
+	bool is_unique = true;
 
 	alex_key_encode(&alex_cache(rel)->info, values, isnull, tid, &item.key, &item.tag);
 	alex_note_generic(rel);
 	STOP_POINT("alex_insert_start");
-	alex_insert_entry(rel, &item);
+	if (check_unique != UNIQUE_CHECK_NO && alex_unique_applies(rel, isnull))
+	{
+		AlexUniqueRow row = { &item, values, isnull, tid };
+		Buffer leaf = alex_unique_check(rel, heap, &row, check_unique, &is_unique);
+
+		if (BufferIsValid(leaf))
+			alex_add_entry(rel, leaf, &item, InvalidBuffer);
+	}
+	else if (check_unique != UNIQUE_CHECK_EXISTING)
+		alex_insert_entry(rel, &item);
 	STOP_POINT("alex_insert_done");
-	return false;
+	return is_unique;
 }

@@ -170,6 +170,19 @@ alex_key_decode(const AlexKeyInfo *info, AlexKey key, uint64 tag, Datum *values,
 }
 
 bool
+alex_key_any_null(const AlexKeyInfo *info, AlexKey key, uint64 tag)
+{
+	AlexKeyString s;
+	bool found = false;
+
+	if (!open_string(info, key, tag, &s))
+		return false;
+	for (int i = 0; i < info->natts; i++)
+		found |= alex_element_is_null(&info->cols[i], alex_string_get_element(&s, &info->cols[i]));
+	return found;
+}
+
+bool
 alex_key_valid(const AlexKeyInfo *info, AlexKey key, uint64 tag)
 {
 	AlexKeyString s;

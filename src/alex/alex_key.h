@@ -61,6 +61,9 @@ extern void alex_key_check_meta(Relation index, const AlexKeyInfo *info, const A
 extern void alex_key_encode(const AlexKeyInfo *info, const Datum *values, const bool *isnull,
 							ItemPointer tid, AlexKey *key, uint64 *tag);
 
+/* alex_key_any_null --- is a column of this entry NULL? */
+extern bool alex_key_any_null(const AlexKeyInfo *info, AlexKey key, uint64 tag);
+
 /*
  * alex_key_bounds --- the bounds of a scan, the conjunction of all its keys.
  *

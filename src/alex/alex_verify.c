@@ -6,7 +6,9 @@
  * (I2), the parents' separators against the pages they lead to (I3), the root
  * (I9); then that no page of the file is in use without being reachable.  With
  * heapallindexed every row of the table that should be in the index is looked
- * up in a Bloom filter of the index's entries, as in contrib/amcheck.
+ * up in a Bloom filter of the index's entries, as in contrib/amcheck.  With
+ * checkunique, entries of a unique index that have the same key are looked up in the
+ * table: a snapshot may see one of them.
  *
  * On a primary nothing changes meanwhile (ShareLock on table and index).  On a
  * standby only AccessShareLock can be had: a mismatch between pages while WAL is
@@ -22,6 +24,7 @@
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
 #include "catalog/index.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "lib/bloomfilter.h"
 #include "miscadmin.h"
@@ -38,6 +41,17 @@
 
 PG_FUNCTION_INFO_V1(omendb_alex_check);
 
+/* the entries of one key of a unique index */
+typedef struct UniqueCheck
+{
+	IndexFetchTableData *fetch; /* NULL: nothing to check */
+	TupleTableSlot *slot;
+	bool started;		/* `last` is set */
+	bool judged;		/* `visible_tag` says whether the snapshot sees a row of this key */
+	AlexItem last;		/* the last entry */
+	uint64 visible_tag; /* entry whose row it sees, or 0 */
+} UniqueCheck;
+
 typedef struct CheckState
 {
 	Relation index;
@@ -50,6 +64,8 @@ typedef struct CheckState
 	int64 entries;
 	bloom_filter *filter;
 	AlexKeyInfo info;
+	Snapshot snapshot; /* judges rows, if set */
+	UniqueCheck unique;
 	char *page; /* private copy */
 
 	/* downlinks of the level above, in order */
@@ -124,6 +140,72 @@ remember_link(CheckState *c, const AlexItem *item)
 	c->next_links[c->nnext++] = *item;
 }
 
+/* ---- checkunique ---- */
+
+static void
+tag_to_tid(uint64 tag, ItemPointer tid)
+{
+	uint64 t = tag & ALEX_TAG_TID_MASK;
+
+	ItemPointerSet(tid, (BlockNumber) (t >> 16), (OffsetNumber) (t & 0xFFFF));
+}
+
+/* an entry of the current key: a second one whose row can be seen is a duplicate */
+static void
+judge_row(CheckState *c, const AlexItem *item)
+{
+	UniqueCheck *u = &c->unique;
+	ItemPointerData tid;
+	ItemPointerData seen;
+	bool again = false;
+	bool visible;
+
+	tag_to_tid(item->tag, &tid);
+	visible = table_index_fetch_tuple(u->fetch, &tid, c->snapshot, u->slot, &again, NULL);
+	ExecClearTuple(u->slot);
+	if (!visible)
+		return;
+	if (u->visible_tag == 0)
+	{
+		u->visible_tag = item->tag;
+		return;
+	}
+	tag_to_tid(item->tag, &tid);
+	tag_to_tid(u->visible_tag, &seen);
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("uniqueness is violated in index \"%s\"", RelationGetRelationName(c->index)),
+			 errdetail("Rows (%u,%u) and (%u,%u) have the same key.",
+					   ItemPointerGetBlockNumber(&seen), ItemPointerGetOffsetNumber(&seen),
+					   ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid)),
+			 errhint("Delete one of the rows, then REINDEX the index.")));
+}
+
+/* the next entry in order */
+static void
+check_unique(CheckState *c, const AlexItem *item)
+{
+	UniqueCheck *u = &c->unique;
+
+	if (u->started && item->key == u->last.key &&
+		ALEX_TAG_NULLS(item->tag) == ALEX_TAG_NULLS(u->last.tag) &&
+		(c->index->rd_index->indnullsnotdistinct ||
+		 !alex_key_any_null(&c->info, item->key, item->tag)))
+	{
+		if (!u->judged)
+			judge_row(c, &u->last);
+		u->judged = true;
+		judge_row(c, item);
+	}
+	else
+	{
+		u->judged = false;
+		u->visible_tag = 0;
+	}
+	u->started = true;
+	u->last = *item;
+}
+
 /* the entries of the copied page, in order */
 static void
 walk_entries(CheckState *c, BlockNumber block)
@@ -157,6 +239,8 @@ walk_entries(CheckState *c, BlockNumber block)
 
 			bloom_add_element(c->filter, (unsigned char *) &fingerprint, sizeof(fingerprint));
 		}
+		if (c->unique.fetch)
+			check_unique(c, &items[i]);
 	}
 	pfree(items);
 }
@@ -312,10 +396,8 @@ check_heap(CheckState *c, Snapshot snapshot)
 
 /* everything, as the table's owner since index expressions run */
 static void
-check_index(CheckState *c, bool heapallindexed)
+check_index(CheckState *c, bool heapallindexed, bool checkunique)
 {
-	Snapshot snapshot = InvalidSnapshot;
-
 	c->standby = RecoveryInProgress();
 	c->replayed = c->standby ? GetXLogReplayRecPtr(NULL) : InvalidXLogRecPtr;
 	c->strategy = GetAccessStrategy(BAS_BULKREAD);
@@ -327,33 +409,45 @@ check_index(CheckState *c, bool heapallindexed)
 
 		expected = Max(expected, (int64) c->index->rd_rel->reltuples);
 		c->filter = bloom_create(expected, maintenance_work_mem, 0);
-
+	}
+	if (heapallindexed || checkunique)
+	{
 		/*
 		 * Rows are judged by a snapshot, as amcheck does: an index built
 		 * CONCURRENTLY has no entries for rows that were dead to its own.
 		 */
-		snapshot = RegisterSnapshot(GetTransactionSnapshot());
+		c->snapshot = RegisterSnapshot(GetTransactionSnapshot());
 		if (IsolationUsesXactSnapshot() && c->index->rd_index->indcheckxmin &&
 			!TransactionIdPrecedes(HeapTupleHeaderGetXmin(c->index->rd_indextuple->t_data),
-								   snapshot->xmin))
+								   c->snapshot->xmin))
 			ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 							errmsg("index \"%s\" cannot be verified using transaction snapshot",
 								   RelationGetRelationName(c->index))));
+	}
+	if (checkunique)
+	{
+		c->unique.fetch = table_index_fetch_begin(c->heap);
+		c->unique.slot = table_slot_create(c->heap, NULL);
 	}
 	c->nblocks = RelationGetNumberOfBlocks(c->index);
 	c->visited = (uint8 *) palloc0(c->nblocks / 8 + 1);
 	check_tree(c);
 	check_unreachable(c);
+	if (checkunique)
+	{
+		table_index_fetch_end(c->unique.fetch);
+		ExecDropSingleTupleTableSlot(c->unique.slot);
+	}
 	if (heapallindexed)
-		check_heap(c, snapshot);
-	if (snapshot != InvalidSnapshot)
-		UnregisterSnapshot(snapshot);
+		check_heap(c, c->snapshot);
+	if (c->snapshot != InvalidSnapshot)
+		UnregisterSnapshot(c->snapshot);
 	ereport(DEBUG1, (errmsg_internal("checked index \"%s\": " INT64_FORMAT " entries, %u pages",
 									 RelationGetRelationName(c->index), c->entries, c->nblocks)));
 }
 
 /*
- * omendb.alex_check(index regclass, heapallindexed boolean) returns void; an
+ * omendb.alex_check(index regclass, heapallindexed boolean, checkunique boolean) returns void; an
  * error with SQLSTATE XX002 says what is wrong.
  */
 Datum
@@ -372,7 +466,7 @@ omendb_alex_check(PG_FUNCTION_ARGS)
 	save_nestlevel = NewGUCNestLevel();
 	om_restrict_search_path();
 
-	check_index(&c, PG_GETARG_BOOL(1));
+	check_index(&c, PG_GETARG_BOOL(1), PG_GETARG_BOOL(2) && c.index->rd_index->indisunique);
 
 	AtEOXact_GUC(false, save_nestlevel);
 	SetUserIdAndSecContext(save_userid, save_sec_context);

@@ -142,6 +142,9 @@ om_am_set_comparison(IndexAmRoutine *am)
 #define om_am_set_comparison(am) ((void) 0)
 #endif
 
+/* ON CONFLICT opens unique indexes of other access methods than btree since 18 */
+#define OM_CONFLICT_BTREE_ONLY (PG_VERSION_NUM < 180000)
+
 /*
  * om_buffer_locked_by_me --- do we hold the buffer's content lock already?  A
  * damaged link can lead to a page we hold; waiting for it would never end.
