@@ -96,27 +96,35 @@ linear_fit_sorted(const uint64 *values, uint32 n)
 	return flat;
 }
 
+/* values between two looks at whether to go on */
+#define TRY_STEP 16
+
 static void
 linear_try_any(const uint64 *values, uint32 n, uint64 slope, LinearModel *best)
 {
 	int64 lowest = 0;
 	int64 highest = 0;
-	uint32 width;
+	uint32 width = 0;
 
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 done = 0; done < n;)
 	{
-		int64 r = (int64) (values[i] - values[0] - linear_delta(slope, i));
+		uint32 end = Min(n, done + TRY_STEP);
 
-		lowest = Min(lowest, r);
-		highest = Max(highest, r);
+		for (; done < end; done++)
+		{
+			int64 r = (int64) (values[done] - values[0] - linear_delta(slope, done));
+
+			lowest = Min(lowest, r);
+			highest = Max(highest, r);
+		}
+		/* among random values one sees soon that a line is no better */
+		width = bitpack_width((uint64) (highest - lowest));
+		if (width >= best->width)
+			return;
 	}
-	width = bitpack_width((uint64) (highest - lowest));
-	if (width < best->width)
-	{
-		best->slope = slope;
-		best->base = values[0] + (uint64) lowest;
-		best->width = width;
-	}
+	best->slope = slope;
+	best->base = values[0] + (uint64) lowest;
+	best->width = width;
 }
 
 /* the slope from position a to position b */
