@@ -22,8 +22,9 @@ EXPLAIN (COSTS OFF) SELECT * FROM planner_t WHERE n = 42;
 EXPLAIN (COSTS OFF) SELECT * FROM planner_t WHERE r = 42::int8;
 EXPLAIN (COSTS OFF) SELECT * FROM planner_t WHERE l = 42::int2;
 
--- there is no index-only scan
+-- index-only: of the column, but not of others
 EXPLAIN (COSTS OFF) SELECT n FROM planner_t WHERE n = 42;
+EXPLAIN (COSTS OFF) SELECT n, r FROM planner_t WHERE n = 42;
 
 -- ranges; a wide one of rows in order, a wide one of shuffled rows, almost everything
 EXPLAIN (COSTS OFF) SELECT * FROM planner_t WHERE n > 42 AND n <= 50;
@@ -136,7 +137,7 @@ CREATE TABLE planner_b (i8 int8, ts timestamp);
 SELECT planner_scans('SELECT * FROM planner_a a, planner_b b WHERE a.i4 = b.i8 AND a.i4 = 5');
 SELECT planner_scans($$SELECT * FROM planner_a a, planner_b b WHERE a.d = b.ts AND a.d = '2024-01-01'$$);
 
--- queries that need no column: an index scan, which has to read the table (alex returns no columns yet)
+-- queries that need no column: index-only
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 VACUUM planner_t;

@@ -1,4 +1,4 @@
--- Scans beyond a single range: IN lists, mark and restore.
+-- Scans beyond a single range and a visit to the table: IN lists, mark and restore, index-only.
 --
 -- Whatever an alex index returns is compared with a sequential scan's rows, and the plan is shown or looked
 -- at, so that an index that is not used fails the test.
@@ -113,6 +113,59 @@ SELECT scan_plan('SELECT p.i, t.k FROM generate_series(1, 5) p(i), scan_t t WHER
 SELECT p.i, count(*), sum(t.k) FROM generate_series(0, 5) p(i), scan_t t
 	WHERE t.k = ANY (CASE p.i WHEN 0 THEN NULL WHEN 1 THEN '{}' ELSE ARRAY[p.i, p.i * 100, p.i * 1000] END)
 	GROUP BY p.i ORDER BY p.i;
+
+-- index-only scans: NULLs, both directions, a column twice, rechecks, rows that are not visible to all
+CREATE TABLE scan_o (i int4, l int8, s int2, d date, ts timestamp, tz timestamptz) WITH (autovacuum_enabled = off);
+INSERT INTO scan_o SELECT CASE WHEN g % 9 <> 0 THEN g * 7 % 1000 END, g * 10000000000, g % 100 - 50, date '2024-01-01' + g % 60,
+	timestamp '2024-01-01' + g % 90 * interval '7 h', timestamptz '2024-01-01 00:00+00' + g * interval '1 min' FROM generate_series(1, 3000) g;
+INSERT INTO scan_o VALUES (-2147483648, -9223372036854775808, -32768, '-infinity', '-infinity', '-infinity'),
+	(2147483647, 9223372036854775807, 32767, 'infinity', 'infinity', 'infinity'), (NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT format('CREATE INDEX ON scan_o USING alex (%s) WITH (leaf_entries = 256)', c)
+	FROM unnest('{i DESC,l,s NULLS FIRST,d,ts DESC NULLS LAST,tz}'::text[]) c \gexec
+VACUUM ANALYZE scan_o;
+DELETE FROM scan_o WHERE i % 10 = 3;
+CREATE FUNCTION scan_only(col text, condition text, OUT plan text, OUT n int8, OUT same boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	query text := format('SELECT %1$s FROM scan_o WHERE %2$s', col, condition);
+	expected text;
+	found text;
+BEGIN
+	PERFORM scan_paths('seq');
+	EXECUTE format('SELECT count(*), array_agg(%1$s ORDER BY %1$s)::text FROM (%2$s) s', col, query) INTO n, expected;
+	PERFORM scan_paths('index');
+	SELECT string_agg(p, '; ') INTO plan FROM scan_plan(query) p;
+	EXECUTE format('SELECT array_agg(%1$s ORDER BY %1$s)::text FROM (%2$s OFFSET 0) s', col, query) INTO found;
+	same := found IS NOT DISTINCT FROM expected;
+END $$;
+\pset format unaligned
+SELECT * FROM scan_only('i', 'i > 500 OR i IS NULL');
+SELECT c, s.* FROM unnest('{i,l,s,d,ts,tz}'::text[]) c, scan_only(c, c || ' IS NOT NULL') s;
+SELECT c, s.* FROM unnest('{i,l,s,d,ts,tz}'::text[]) c, scan_only(c, c || ' IS NULL') s;
+SELECT * FROM scan_only('l', 'l IN (40000000000, 10000000000, -9223372036854775808, 5)');
+SELECT * FROM scan_only('ts', 'ts > ''2024-01-20 00:00''::timestamptz');
+SELECT * FROM scan_only('d', 'd = ANY (ARRAY[''2024-01-05 00:00'', ''2024-01-06 00:00'']::timestamptz[])');
+\pset format aligned
+SELECT scan_paths('index') \g /dev/null
+SELECT regexp_replace(p, 'scan_o_\w+', 'scan_o_?') AS plan FROM scan_plan('SELECT count(*) FROM scan_o') p;
+SELECT count(*), (SELECT count(*) FROM scan_o WHERE i::text IS NULL OR i::text <> '') FROM scan_o;
+SELECT scan_plan('SELECT i + 1, i FROM scan_o WHERE i < 5 ORDER BY i DESC');
+SELECT i + 1, i FROM scan_o WHERE i BETWEEN 0 AND 5 ORDER BY i DESC LIMIT 6;
+SELECT min(i), max(i), min(s), max(tz), max(d) FROM scan_o;
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT i FROM scan_o ORDER BY i NULLS LAST;
+MOVE 700 FROM c;
+FETCH 2 FROM c;
+FETCH BACKWARD 2 FROM c;
+FETCH LAST FROM c;
+COMMIT;
+-- joins that restore a mark of an index-only scan
+SELECT scan_paths('merge'), set_config('enable_indexonlyscan', 'on', false) \g /dev/null
+SELECT scan_plan('SELECT count(*) FROM scan_o a JOIN scan_o b USING (s)') AS line ORDER BY line;
+SELECT count(*), sum(a.s::int * b.s) FROM scan_o a JOIN scan_o b USING (s);
+SELECT scan_paths('hash') \g /dev/null
+SELECT count(*), sum(a.s::int * b.s) FROM scan_o a JOIN scan_o b USING (s);
+DROP FUNCTION scan_only;
+DROP TABLE scan_o;
 
 -- merge joins without Materialize: the index scan restores its mark; equal keys stretch over several leaves
 CREATE TABLE scan_m AS SELECT g AS id, CASE WHEN g % 3 = 0 THEN g ELSE g / 400 * 400 END AS k FROM generate_series(1, 2000) g;

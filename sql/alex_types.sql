@@ -45,7 +45,7 @@ BEGIN
 		plan := plan || line || E'\n';
 	END LOOP;
 	FOREACH node IN ARRAY nodes LOOP
-		IF strpos(plan, node) = 0 THEN	-- NULL asks nothing
+		IF strpos(replace(plan, 'Index Only', 'Index'), node) = 0 THEN	-- NULL asks nothing
 			RAISE EXCEPTION 'no % in the plan of %', node, query USING DETAIL = plan;
 		END IF;
 	END LOOP;

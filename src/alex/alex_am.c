@@ -60,6 +60,7 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 	am->aminsert = alexinsert;
 	am->ambulkdelete = alexbulkdelete;
 	am->amvacuumcleanup = alexvacuumcleanup;
+	am->amcanreturn = alexcanreturn;
 	am->amcostestimate = alexcostestimate;
 	am->amoptions = alexoptions;
 	am->ambuildphasename = alexbuildphasename;

@@ -7,6 +7,8 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/transam.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/freespace.h"
 #include "storage/indexfsm.h"
@@ -413,12 +415,22 @@ alex_note_generic(Relation rel)
 {
 	AlexCache *cache;
 	Buffer buf;
+	TransactionId xid;
 
 	if (om_wal_preloaded() || !RelationNeedsWAL(rel))
 		return;
 	cache = alex_cache(rel);
 	if (likely(cache->generic_noted))
 		return;
+
+	/* every snapshot that a standby has while our xid runs there counts the xid as running */
+	xid = IsInParallelMode() ? GetTopTransactionIdIfAny() : GetTopTransactionId();
+	if (!TransactionIdIsValid(xid))
+	{
+		xid = ReadNextTransactionId();
+		TransactionIdRetreat(xid);
+	}
+
 	buf = alex_getmeta(rel, BUFFER_LOCK_EXCLUSIVE);
 	if (!(alex_meta(buf)->flags & ALEX_META_GENERIC))
 	{
@@ -428,9 +440,31 @@ alex_note_generic(Relation rel)
 		om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_META);
 		om_wal_add(&wal, buf, 0, op, alex_op_meta_flag(op, ALEX_META_GENERIC));
 		om_wal_commit(&wal);
+		/*
+		 * Index-only scans that standbys have begun rely on redo to wait for
+		 * their pins, which it will not do from now on: end them.
+		 */
+		om_log_conflict(rel, xid);
 	}
 	UnlockReleaseBuffer(buf);
 	/* the cache may have been invalidated meanwhile */
 	if (rel->rd_amcache != NULL)
 		((AlexCache *) rel->rd_amcache)->generic_noted = true;
+}
+
+bool
+alex_generic_written(Relation rel)
+{
+	Buffer buf;
+	bool written;
+
+	if (alex_cache(rel)->generic_noted)
+		return true;
+	/* on a standby the cache hears of no change of the metapage */
+	buf = alex_getmeta(rel, BUFFER_LOCK_SHARE);
+	written = (alex_meta(buf)->flags & ALEX_META_GENERIC) != 0;
+	UnlockReleaseBuffer(buf);
+	if (rel->rd_amcache != NULL)
+		((AlexCache *) rel->rd_amcache)->generic_noted = written;
+	return written;
 }

@@ -97,4 +97,7 @@ extern Buffer alex_step_right(Relation rel, Buffer buf, int mode);
 /* before the first change of an index in generic mode (rule W4); no page lock held */
 extern void alex_note_generic(Relation rel);
 
+/* alex_generic_written --- was that ever called for this index? */
+extern bool alex_generic_written(Relation rel);
+
 #endif

@@ -125,6 +125,21 @@ alex_cost_height(IndexOptInfo *index)
 	return height;
 }
 
+/*
+ * alex_cost_returns --- can the index do an index-only scan at all?  Not with
+ * columns of float types only, nor on some standbys (rule W4).
+ */
+static bool
+alex_cost_returns(const IndexOptInfo *index)
+{
+	for (int i = 0; i < index->ncolumns; i++)
+	{
+		if (index->canreturn[i])
+			return true;
+	}
+	return false;
+}
+
 void
 alexcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
 				 Cost *total_cost, Selectivity *selectivity, double *correlation, double *pages)
@@ -132,7 +147,6 @@ alexcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *st
 	IndexOptInfo *index = path->indexinfo;
 	GenericCosts costs;
 	Cost descent;
-	bool only = (path->path.pathtype == T_IndexOnlyScan);
 
 	/*
 	 * Every condition alex accepts bounds the scan, so the entries visited are
@@ -162,11 +176,11 @@ alexcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *st
 
 	/*
 	 * A query that needs no column at all, such as count(*), gets an
-	 * index-only path from any access method, amcanreturn or not, and would
-	 * fail when it runs.  Make it an index scan and charge the heap pages that
-	 * core has left out because they are all-visible.
+	 * index-only path from any index, whether it can return columns or not, and
+	 * would fail when it runs.  Make it an index scan and charge the heap pages
+	 * that core has left out because they are all-visible.
 	 */
-	if (only)
+	if (path->path.pathtype == T_IndexOnlyScan && !alex_cost_returns(index))
 	{
 		double heap_pages = Min(*selectivity * index->rel->tuples, (double) index->rel->pages);
 

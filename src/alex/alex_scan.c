@@ -41,6 +41,7 @@ alexbeginscan(Relation rel, int nkeys, int norderbys)
 	so->bounds_ready = false;
 	so->dense = false;
 	so->mark = NULL;
+	so->tuple = NULL;
 	so->block = InvalidBlockNumber;
 	so->cursor.state = SCAN_START;
 	so->pin = InvalidBuffer;
@@ -84,6 +85,7 @@ alexendscan(IndexScanDesc scan)
 	if (so->mark != NULL)
 		pfree(so->mark);
 	alex_arrays_free(so);
+	alex_tuple_free(so);
 	pfree(so);
 }
 
@@ -402,6 +404,8 @@ first_range(IndexScanDesc scan, ScanDirection dir)
 		so->bounds_ready = true;
 		so->dense = false;
 		so->block = InvalidBlockNumber;
+		if (scan->xs_want_itup)
+			alex_tuple_prepare(scan);
 	}
 	return so->arrays != NULL ? alex_arrays_first(scan, dir) : !so->bounds.empty;
 }
@@ -493,13 +497,12 @@ alexgettuple(IndexScanDesc scan, ScanDirection dir)
 {
 	AlexItem item;
 
-	/* alexcostestimate sees to it that none is planned */
-	if (scan->xs_want_itup)
-		elog(ERROR, "unexpected index-only scan of alex index \"%s\"",
-			 RelationGetRelationName(scan->indexRelation));
-	if (!scan_next(scan, dir, &item))
-		return false;
-	item_tid(scan, &item, &scan->xs_heaptid);
+	do
+	{
+		if (!scan_next(scan, dir, &item))
+			return false;
+		item_tid(scan, &item, &scan->xs_heaptid);
+	} while (scan->xs_want_itup && !alex_tuple_make(scan, &item));
 	return true;
 }
 

@@ -37,6 +37,7 @@ typedef struct AlexScanCursor
 
 typedef struct AlexScanMark AlexScanMark;
 typedef struct AlexScanArrays AlexScanArrays;
+typedef struct AlexScanTuple AlexScanTuple;
 
 typedef struct AlexScanOpaque
 {
@@ -47,6 +48,7 @@ typedef struct AlexScanOpaque
 	bool dense;				/* several ranges were found on one leaf: copy pages */
 	bool reused;			/* the page copy has served more than one range */
 	AlexScanMark *mark;		/* NULL until a position is marked */
+	AlexScanTuple *tuple;	/* NULL unless the scan is index-only */
 
 	AlexScanCursor cursor;
 	Buffer pin;		   /* the current page, if its pin must be kept */
@@ -96,5 +98,15 @@ extern void alex_mark_leave(AlexScanOpaque *so);
 
 /* alex_mark_forget --- nothing is marked any more. */
 extern void alex_mark_forget(AlexScanOpaque *so);
+
+/* alex_tuple_prepare --- at the start of an index-only scan, and again after a rescan. */
+extern void alex_tuple_prepare(IndexScanDesc scan);
+extern void alex_tuple_free(AlexScanOpaque *so);
+
+/*
+ * alex_tuple_make --- scan->xs_itup from an entry whose TID is in xs_heaptid; false if
+ * it had to look at the row, and the snapshot does not see it.
+ */
+extern bool alex_tuple_make(IndexScanDesc scan, const AlexItem *item);
 
 #endif

@@ -83,6 +83,7 @@ END $$;
 CREATE FUNCTION eq_paths(path text) RETURNS void LANGUAGE sql AS $$
 	SELECT set_config('enable_' || s, CASE WHEN s = ANY (CASE path
 			WHEN 'index' THEN '{indexscan,nestloop}'::text[]
+			WHEN 'only' THEN '{indexscan,indexonlyscan,nestloop}'
 			WHEN 'bitmap' THEN '{bitmapscan,sort,nestloop}'
 			WHEN 'merge' THEN '{indexscan,mergejoin}' END) THEN 'on' ELSE 'off' END, false)
 	FROM unnest('{seqscan,indexscan,indexonlyscan,bitmapscan,sort,incremental_sort,nestloop,hashjoin,mergejoin,material,memoize,hashagg}'::text[]) s
@@ -114,7 +115,7 @@ BEGIN
 
 	FOREACH condition IN ARRAY conditions LOOP
 		shape := shape + 1;
-		path := 'index';
+		path := CASE WHEN shape % 3 = 0 THEN 'index' ELSE 'only' END;
 		-- two of these for each condition, others at the next stage; equality is no order
 		IF condition !~ 'v = ' THEN
 			query := format(CASE shape % 4
@@ -224,7 +225,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF strpos(line, node) > 0 THEN
+		IF strpos(replace(line, 'Index Only', 'Index'), node) > 0 THEN
 			RETURN true;
 		END IF;
 	END LOOP;
@@ -267,7 +268,7 @@ BEGIN
 		bytes := bytes + coalesce(length(b), 0);
 	END LOOP;
 
-	PERFORM eq_paths('index');
+	PERFORM eq_paths(CASE WHEN (seed + c.n) % 2 = 0 THEN 'index' ELSE 'only' END);
 	FOR i IN 0 .. 5 LOOP
 		query := format('SELECT v FROM %%T %s ORDER BY v %s',
 			CASE WHEN i < 2 THEN 'WHERE v > ' || eq_constant(c.rhs[1 + (seed + i) % 3], seed * 10 + i)
