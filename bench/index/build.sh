@@ -25,17 +25,6 @@ build_with()
 	[ -z "${2:-}" ] || sql "RESET ${2%% *}"
 }
 
-build_all()
-{
-	local am
-
-	for am in "${AMS[@]}"; do
-		measure "$1" "$am" "$ROWS" "$(index_statement "$am")"
-		[ "$RUN" != 0 ] || check_index "$am" "$ROWS"
-		sql "DROP INDEX t_${am}_i"
-	done
-}
-
 # build_parallel NAME: what the backend alone spends says little here.  The do-nothing method has no workers.
 build_parallel()
 {
@@ -48,7 +37,7 @@ build_parallel()
 	repeat build_all "build, $1"
 	for am in "${AMS[@]}"; do
 		key="build, $1|$am"
-		[ "$am" = noop ] || note "build, $1" "$am" "ns" "$(per "$(median "${WALL[$key]}")" "$ROWS")" \
+		[ "$am" = noop ] || note "build, $1" "$am" "wall ns" "$(per "$(median "${WALL[$key]}")" "$ROWS")" \
 			"$(printf '"ops": %s, "wall_ns": [%s], ' "$ROWS" "$(list "${WALL[$key]}")")"
 		unset "CPU[$key]" "WALL[$key]" "WAL[$key]" "CHECKPOINTED[$key]"
 		[ "$am" = noop ] || sql "ALTER TABLE t_$am RESET (parallel_workers)"

@@ -1,29 +1,17 @@
 # shellcheck shell=bash
-# Ranges of 1,000 keys, each with its heap fetches, as probes of a nested loop; in heap order
-# (sequential) and with every row on a page of its own (uniform).  Per row found.
-
-RANGE_KEYS=1000
-RANGES_MAX=1000
+# Ranges of 1,000 keys as probes of a nested loop: with their heap fetches, in heap order (sequential) and
+# with every row on a page of its own (uniform), and by index-only scans.  Per row found.
 
 case_range()
 {
-	local distribution ranges=$((ROWS / RANGE_KEYS)) answer am
+	local distribution answer am
 
-	ranges=$((ranges < RANGES_MAX ? ranges : RANGES_MAX))
 	for distribution in sequential uniform; do
 		generate "$distribution" "$ROWS"
 		create_tables
 		create_indexes
-		# ends of a range: every RANGE_KEYS-th key in key order, ranges in random order
-		sql "CREATE UNLOGGED TABLE p AS SELECT * FROM (
-				SELECT k AS lo, lead(k, $RANGE_KEYS - 1) OVER w AS hi, row_number() OVER w - 1 AS r
-				FROM d WINDOW w AS (ORDER BY k)) x
-			WHERE r % $RANGE_KEYS = 0 AND hi IS NOT NULL
-			ORDER BY hashint8extended(r, 3), r LIMIT $ranges"
-		sql "VACUUM (FREEZE, ANALYZE) p"
-		sql "SELECT count(n), sum(n) FROM
-			(SELECT n, (row_number() OVER (ORDER BY k) - 1) / $RANGE_KEYS AS r FROM d) x
-			WHERE r IN (SELECT r / $RANGE_KEYS FROM p)"
+		create_ranges
+		ranges_answer "count(n), sum(n)"
 		answer=$ANSWER
 		force_index_nested_loop
 		for am in "${AMS[@]}"; do
@@ -33,6 +21,13 @@ case_range()
 		done
 		repeat range_all "range of $RANGE_KEYS keys, $distribution" "$answer"
 		conclude "range of $RANGE_KEYS keys, $distribution"
+		sql "RESET ALL"
+
+		ranges_answer "count(k), bit_xor(k)"
+		answer=$ANSWER
+		force_index_nested_loop
+		index_only_checked "range of $RANGE_KEYS keys, $distribution, index-only" "${answer%|*}" \
+			"SELECT count(t.k), bit_xor(t.k) FROM p JOIN @ t ON t.k >= p.lo AND t.k <= p.hi" "$answer"
 		sql "RESET ALL"
 		sql "DROP TABLE p"
 	done

@@ -17,13 +17,14 @@ open_data()
 	export OMENDB_DATA
 }
 
-# The data sets at hand, in $WORK/data/NAME.csv; sets DATASETS.
+# The data sets at hand, in $WORK/data/NAME.csv; sets DATASETS, and KEYSETS, which have keys for index cases.
 unpack_data()
 {
 	local entry fd unpack header
 
 	mkdir -p "$WORK/data"
 	DATASETS=()
+	KEYSETS=()
 	for entry in $OMENDB_DATA; do
 		fd=${entry%%:*}
 		unpack='cat'
@@ -36,11 +37,19 @@ unpack_data()
 			invoice_no,stock_code,description,quantity,invoice_date,unit_price,customer_id,country)
 				DATASET=online_retail
 				;;
+			repo,commit_key,commit_time,author_time,parents)
+				# keys only: for index cases
+				[ ! -e "$WORK/data/git_commits.csv" ] || die "two files of git_commits"
+				mv "$WORK/data/file.csv" "$WORK/data/git_commits.csv"
+				KEYSETS+=(git_commits)
+				continue
+				;;
 			*) die "${entry#*:} is no data set that bench/table/data.bash knows" ;;
 		esac
 		[ ! -e "$WORK/data/$DATASET.csv" ] || die "two files of $DATASET"
 		mv "$WORK/data/file.csv" "$WORK/data/$DATASET.csv"
 		DATASETS+=("$DATASET")
+		[ "$DATASET" != flights ] || KEYSETS+=(flights)
 	done
 }
 
