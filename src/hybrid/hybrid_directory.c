@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "storage/bufmgr.h"
@@ -79,6 +80,10 @@ meta_of(Relation rel, Buffer buffer)
 
 	if (problem == NULL && meta->magic != HY_MAGIC)
 		problem = "metapage carries another magic number";
+	if (problem == NULL && meta->version == HY_VERSION &&
+		(meta->directory_head == InvalidBlockNumber) !=
+			(meta->directory_tail == InvalidBlockNumber))
+		problem = "metapage names one end of the directory only";
 	if (problem != NULL)
 		hy_corrupted(rel, 0, problem);
 	if (meta->version != HY_VERSION)
@@ -144,6 +149,9 @@ entry_problem(const HyEntry *entry)
 	if (entry->pages == 0 || entry->start == 0 ||
 		(uint64) entry->start + entry->pages > HY_COLD_BLOCK)
 		return "directory entry lists impossible blocks";
+	if ((entry->state == HY_GROUP || entry->state == HY_LOADING) &&
+		!TransactionIdIsValid(entry->xmin))
+		return "directory entry names no transaction";
 	if (entry->state == HY_GROUP &&
 		(entry->rows == 0 || entry->rows > RG_ROWS_MAX || entry->first_row % HY_ROW_ALIGN != 0 ||
 		 entry->first_row + entry->rows > HY_ROW_LIMIT ||
@@ -151,6 +159,20 @@ entry_problem(const HyEntry *entry)
 		 entry->stream_bytes < sizeof(RgHeader)))
 		return "directory entry describes an impossible row group";
 	return NULL;
+}
+
+/*
+ * Pin a page of the directory.  Its number may come from a damaged page: 0 is
+ * the metapage, which the caller may have locked.
+ */
+static Buffer
+read_directory_page(Relation rel, BlockNumber block)
+{
+	if (block == 0)
+		hy_corrupted(rel, 0, "metapage is listed as a directory page");
+	if (block >= RelationGetNumberOfBlocks(rel))
+		hy_corrupted(rel, block, "directory leads behind the end of the file");
+	return ReadBuffer(rel, block);
 }
 
 /* entries of a directory page, in a buffer locked by the caller; *next gets the chain's next block */
@@ -164,6 +186,18 @@ entries_of(Relation rel, Buffer buffer, BlockNumber *next)
 		hy_corrupted(rel, BufferGetBlockNumber(buffer), problem);
 	*next = hy_page_header(page)->next;
 	return (const HyEntry *) (page + RG_PAGE_PAYLOAD_OFF);
+}
+
+/*
+ * Is this the page that a walk along the chain expects?  Positions ascend by
+ * one, so a chain that bites its tail is noticed where it does.
+ */
+static void
+check_position(Relation rel, Buffer buffer, uint32 index)
+{
+	if (hy_page_header((const char *) BufferGetPage(buffer))->index != index)
+		hy_corrupted(rel, BufferGetBlockNumber(buffer),
+					 "directory page is out of place in the chain");
 }
 
 /* opaque runs of `dir`, sorted and joined, in memory of the current context */
@@ -214,16 +248,14 @@ read_chain(Relation rel, BlockNumber head, HyDirectory *dir)
 	dir->entry_count = dir->group_count = 0;
 	while (block != InvalidBlockNumber)
 	{
-		Buffer buffer;
+		Buffer buffer = read_directory_page(rel, block);
 		const HyEntry *entries;
 		BlockNumber next;
 
 		CHECK_FOR_INTERRUPTS();
-		if (block >= HY_COLD_BLOCK || ++pages > HY_COLD_BLOCK / HY_ENTRIES_PER_PAGE)
-			hy_corrupted(rel, block, "directory chain leads nowhere");
-		buffer = ReadBuffer(rel, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		entries = entries_of(rel, buffer, &next);
+		check_position(rel, buffer, pages++);
 		for (uint32 i = 0; i < HY_ENTRIES_PER_PAGE; i++)
 		{
 			const char *problem = entry_problem(&entries[i]);
@@ -444,7 +476,7 @@ hy_change_commit(HyChange *change, HyRecord record, BlockNumber block, const uin
 	hy_patch_add_to_wal(&wal, change->meta_buffer, meta_patch, false);
 	if (count > 0)
 	{
-		buffer = ReadBuffer(change->rel, block);
+		buffer = read_directory_page(change->rel, block);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 		(void) entries_of(change->rel, buffer, &next);
 		hy_patch_begin(entry_patch);
@@ -463,7 +495,7 @@ hy_change_commit(HyChange *change, HyRecord record, BlockNumber block, const uin
 void
 hy_change_read(HyChange *change, BlockNumber block, uint32 slot, HyEntry *entry)
 {
-	Buffer buffer = ReadBuffer(change->rel, block);
+	Buffer buffer = read_directory_page(change->rel, block);
 	BlockNumber next;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
@@ -475,15 +507,22 @@ bool
 hy_change_find_empty(HyChange *change, BlockNumber *block, uint32 *slot)
 {
 	BlockNumber at = change->meta.directory_hint;
+	bool first = true;
+	uint32 index = 0;
 
 	while (at != InvalidBlockNumber)
 	{
-		Buffer buffer = ReadBuffer(change->rel, at);
+		Buffer buffer = read_directory_page(change->rel, at);
 		BlockNumber next;
 		const HyEntry *entries;
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		entries = entries_of(change->rel, buffer, &next);
+		/* the hint may be any page of the chain */
+		if (first)
+			index = hy_page_header((const char *) BufferGetPage(buffer))->index;
+		first = false;
+		check_position(change->rel, buffer, index++);
 		for (uint32 i = 0; i < HY_ENTRIES_PER_PAGE; i++)
 			if (entries[i].state == HY_EMPTY)
 			{
@@ -520,7 +559,7 @@ hy_directory_extend(Relation rel)
 	{
 		BlockNumber next;
 
-		tail = ReadBuffer(rel, change.meta.directory_tail);
+		tail = read_directory_page(rel, change.meta.directory_tail);
 		LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
 		(void) entries_of(rel, tail, &next);
 		if (next != InvalidBlockNumber)

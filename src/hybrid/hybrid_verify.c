@@ -195,6 +195,29 @@ compare_starts(const void *a, const void *b)
 	return x->entry.start < y->entry.start ? -1 : x->entry.start > y->entry.start ? 1 : 0;
 }
 
+/* the metapage points into the directory, which lists its own pages */
+static void
+check_pointers(Check *check)
+{
+	const HyMeta *meta = &check->meta;
+	bool tail = meta->directory_head == InvalidBlockNumber;
+	bool hint = tail;
+
+	for (uint32 i = 0; i < check->count; i++)
+	{
+		const HyEntry *entry = &check->entries[i].entry;
+
+		if (entry->state != HY_SYSTEM)
+			continue;
+		tail = tail || entry->start == meta->directory_tail;
+		hint = hint || entry->start == meta->directory_hint;
+	}
+	if (!tail || !hint)
+		report(check, 0, "metapage takes another page for one of the directory");
+	if (meta->next_row % HY_ROW_ALIGN != 0)
+		report(check, 0, "metapage would give out impossible row numbers");
+}
+
 /* runs do not overlap, row numbers neither */
 static void
 check_directory(Check *check)
@@ -203,6 +226,7 @@ check_directory(Check *check)
 	uint64 free_pages = 0;
 	uint64 end = 1;
 	uint64 next_row = 0;
+	TransactionId next_xid = XidFromFullTransactionId(ReadNextFullTransactionId());
 
 	for (uint32 i = 0; i < check->count; i++)
 	{
@@ -225,6 +249,13 @@ check_directory(Check *check)
 
 		if (entry->group_id >= check->meta.next_group_id)
 			report(check, check->entries[i].block, "metapage would give out group ids again");
+		if (entry->state == HY_GROUP && entry->xmax != InvalidTransactionId)
+			report(check, check->entries[i].block, "row group is marked as removed");
+		/* read after the entries: who wrote one has an xid before it */
+		if ((entry->state == HY_GROUP || entry->state == HY_LOADING) &&
+			TransactionIdIsNormal(entry->xmin) && !hy_entry_frozen(entry) &&
+			TransactionIdFollowsOrEquals(entry->xmin, next_xid))
+			report(check, check->entries[i].block, "entry's transaction is in the future");
 		if ((entry->state == HY_GROUP || entry->state == HY_LOADING) &&
 			TransactionIdIsNormal(entry->xmin) && !hy_entry_frozen(entry) &&
 			(!TransactionIdIsNormal(check->meta.oldest_xid) ||
@@ -276,6 +307,7 @@ omendb_check(PG_FUNCTION_ARGS)
 	if (RelationGetNumberOfBlocks(check->rel) > 0)
 	{
 		read_structures(check);
+		check_pointers(check);
 		check_directory(check);
 		for (uint32 i = 0; i < check->count; i++)
 			check_entry_guarded(check, &check->entries[i].entry);
