@@ -72,12 +72,13 @@ INSERT INTO build_orders VALUES
 	(14, 'i / 4096 * 4096 + 4095 - i % 4096');
 SELECT o, c.* FROM build_orders, build_check(20000, expression) c ORDER BY o;
 SELECT o, c.* FROM build_orders,
-		build_check(20000, expression, 'fillfactor = 50, leaf_entries = 256') c ORDER BY o;
+		build_check(20000, expression, 'fillfactor = 50, leaf_entries = 256') c
+	WHERE o <= 9 OR o = 13 ORDER BY o;
 
 -- 3 MB of entries
 SET maintenance_work_mem = '1MB';
 SELECT o, c.* FROM build_orders, build_check(200000, expression) c
-	WHERE o IN (1, 2, 3, 7, 10, 12, 13) ORDER BY o;
+	WHERE o IN (1, 2, 3, 12) ORDER BY o;
 
 -- runs on disk obey temp_file_limit, whether they are merged or not; nothing stays behind
 TRUNCATE build_table;

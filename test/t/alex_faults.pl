@@ -156,6 +156,41 @@ sub little_memory
 	return;
 }
 
+# A backend that may not have more memory than maintenance_work_mem and a little: a build gets along, and
+# says so when the setting promises more than there is.
+sub memory_is_kept
+{
+	my ($mode) = @_;
+	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	my $pid = $session->query('SELECT pg_backend_pid()');
+	my $build = 'CREATE INDEX m_k ON m USING alex (k)';
+
+	query('CREATE TABLE m (id bigint, k bigint);
+		INSERT INTO m SELECT i, hashint8extended(i, 0) FROM generate_series(1, 400000) i');
+	# what is loaded and cached once
+	$session->query(q{SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '1MB'});
+	$session->query("$build; DROP INDEX m_k");
+	my ($size) = slurp_file("/proc/$pid/status") =~ /^VmSize:\s+(\d+) kB/m;
+	system_or_bail('prlimit', "--pid=$pid", '--as=' . ($size + 1024 + 2048) * 1024 . ':');
+	$session->{stderr} = '';
+	$session->query($build);
+	is($session->{stderr}, '', "$mode: a build of 6 MB of entries in 3 MB");
+	clean($node, "$mode: built in little memory", 'm_k');
+	agrees($node, "$mode: built in little memory", 'm', 'k');
+	query('DROP INDEX m_k');
+	$session->query(q{SET maintenance_work_mem = '64MB'});
+	$session->query($build);
+	like($session->{stderr}, qr/ERROR:  out of memory/, "$mode: a build without memory");
+	$session->{stderr} = '';
+	$session->query(q{SET maintenance_work_mem = '1MB'});
+	$session->query($build);
+	is($session->{stderr}, '', "$mode: the same session builds when it is content with less");
+	clean($node, "$mode: built after running out of memory", 'm_k');
+	$session->quit;
+	query('DROP TABLE m');
+	return;
+}
+
 # ---- another library ----
 
 sub library_missing
@@ -204,6 +239,7 @@ for my $mode (modes())
 	stopped_at_waits($mode);
 	query('INSERT INTO t SELECT i, hashint8extended(i, 0) FROM generate_series(20001, 100000) i');
 	little_memory($mode);
+	memory_is_kept($mode);
 	library_missing($mode) if $ENV{OMENDB_DESTDIR};
 	unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|was terminated by signal/, "$mode: no server process died");
 	$node->stop;
