@@ -48,7 +48,7 @@ COLD_RANGE="SELECT count(t.k), bit_xor(t.k) FROM ranges p JOIN @ t ON t.k >= p.l
 # make_cold RELATION...: neither the server nor the operating system has pages of them.
 make_cold()
 {
-	local relation file segment
+	local relation file segment resident
 
 	for relation; do
 		sql "SELECT pg_relation_filepath('$relation')"
@@ -60,6 +60,8 @@ make_cold()
 			[ -e "$segment" ] || continue
 			sync "$segment"
 			dd if="$segment" iflag=nocache count=0 status=none
+			resident=$(fincore --bytes --noheadings --output RES "$segment" 2>/dev/null || say 0)
+			[ "$resident" -le 65536 ] || say "  not cold: $resident bytes of ${segment##*/} remain in the operating system's cache"
 		done
 	done
 }
@@ -77,7 +79,7 @@ cold_checked()
 	done
 	repeat cold_all "$@"
 	for am in "${methods[@]}"; do
-		note "$1" "$am" "pages read" "$(per "$(median "${pages[$am]}")" "$2")" "\"ops\": $2, \"pages\": [$(list "${pages[$am]}")], "
+		note "$1" "$am" "pages read in all" "$(median "${pages[$am]}")" "\"ops\": $2, \"pages\": [$(list "${pages[$am]}")], "
 	done
 	conclude "$1" wall
 }
