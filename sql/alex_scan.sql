@@ -1,4 +1,4 @@
--- Scans beyond a single range and a visit to the table: IN lists, mark and restore, index-only.
+-- Scans beyond a single range and a visit to the table: IN lists, mark and restore, index-only, parallel.
 --
 -- Whatever an alex index returns is compared with a sequential scan's rows, and the plan is shown or looked
 -- at, so that an index that is not used fails the test.
@@ -34,7 +34,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line ~ 'Scan|Index Cond|Join|Sort|Materialize' THEN
+		IF line ~ 'Scan|Index Cond|Join|Sort|Materialize|Gather' AND line !~ 'Filter:' THEN
 			RETURN NEXT regexp_replace(line, '^[ >-]*', '');
 		END IF;
 	END LOOP;
@@ -181,6 +181,60 @@ SELECT scan_paths('hash') \g /dev/null
 SELECT count(*), sum(a.id * b.id) FROM scan_m a JOIN scan_m b USING (k);
 SELECT count(*), sum(a.id * b.id) FROM scan_m a JOIN scan_m b ON a.k = b.k AND b.k IN (400, 1200, 1201, 3);
 SELECT count(*), sum(a.id * b.id) FROM scan_m a LEFT JOIN scan_m b ON a.k = b.k AND b.k IN (400, 1200, 1201, 3) AND b.id % 2 = 0;
+
+-- parallel scans: by page, both ways, index-only, by range of an array; the leader lets two workers do it
+CREATE TABLE scan_p (id int, k int, few int2, d date) WITH (parallel_workers = 2, autovacuum_enabled = off);
+INSERT INTO scan_p SELECT g, CASE WHEN g % 97 <> 0 THEN g * 7919 % 10007 END, g % 30, date '2024-01-01' + g % 200 FROM generate_series(1, 15000) g;
+CREATE INDEX scan_p_k ON scan_p USING alex (k) WITH (leaf_entries = 256);
+CREATE INDEX scan_p_few ON scan_p USING alex (few DESC) WITH (leaf_entries = 256);
+CREATE INDEX scan_p_d ON scan_p USING alex (d) WITH (leaf_entries = 256);
+VACUUM ANALYZE scan_p;
+CREATE FUNCTION scan_dear(anyelement) RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 100000 AS 'BEGIN RETURN true; END';
+CREATE FUNCTION scan_parallel(condition text, cols text, ordered text, OUT plan text, OUT n int8, OUT same boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	query text := format('SELECT %1$s FROM scan_p WHERE %2$s AND scan_dear(%1$s) %3$s', cols, condition, ordered);
+	expected text;
+	found text;
+BEGIN
+	PERFORM scan_paths('seq'), set_config('max_parallel_workers_per_gather', '0', false);
+	EXECUTE format('SELECT count(*), array_agg(%1$s ORDER BY %1$s)::text FROM (%2$s) s', cols, query) INTO n, expected;
+	PERFORM scan_paths('index'), set_config('max_parallel_workers_per_gather', '2', false);
+	SELECT string_agg(p, '; ') INTO plan FROM scan_plan(query) p;
+	-- in order, if one is asked for
+	EXECUTE format('SELECT array_agg(%1$s %3$s)::text FROM (%2$s) s', cols, query,
+		CASE WHEN ordered = '' THEN 'ORDER BY ' || cols END) INTO found;
+	IF ordered LIKE '%DESC' THEN
+		EXECUTE format('SELECT array_agg(c ORDER BY n DESC)::text FROM unnest(%L::int[]) WITH ORDINALITY u(c, n)', found) INTO found;
+	END IF;
+	same := found IS NOT DISTINCT FROM expected;
+END $$;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET min_parallel_index_scan_size = 0;
+SET parallel_leader_participation = off;
+\pset format unaligned
+SELECT * FROM scan_parallel('k > 1000', 'id', '');
+SELECT * FROM scan_parallel('k BETWEEN 1000 AND 6000', 'k', '');
+SELECT * FROM scan_parallel('k < 9000', 'k', 'ORDER BY k');
+SELECT * FROM scan_parallel('k > 77', 'k', 'ORDER BY k DESC');
+SELECT * FROM scan_parallel('k IS NULL', 'id', '');
+SELECT * FROM scan_parallel('k = 4242', 'id', '');
+SELECT * FROM scan_parallel('k > 4242 AND k < 4242', 'id', '');
+SELECT * FROM scan_parallel('few IN (1, 5, 5, 29, 17, 40)', 'id', '');
+SELECT * FROM scan_parallel('few IN (1, 5, 5, 29, 17, 40)', 'few', 'ORDER BY few DESC');
+SELECT * FROM scan_parallel('few IN (1, 5, 5, 29, 17, 40)', 'few', 'ORDER BY few');
+SELECT * FROM scan_parallel('k IN (1, 5, 9, 10, 11, 12, 13, 2000, 3000, NULL)', 'id', '');
+SELECT * FROM scan_parallel('d = ANY (ARRAY[''2024-01-05 00:00'', ''2024-01-06 00:00'', ''2024-03-01 00:00'']::timestamptz[])', 'id', '');
+\pset format aligned
+-- rescans
+SELECT scan_paths('index'), set_config('max_parallel_workers_per_gather', '2', false) \g /dev/null
+SELECT scan_plan('SELECT v, s.* FROM (VALUES (1), (2), (3)) v(v) LEFT JOIN (SELECT count(*) AS n, sum(id) FROM scan_p WHERE k > 5000 AND scan_dear(k)) s ON v < n');
+SELECT v, s.* FROM (VALUES (1), (2), (3)) v(v) LEFT JOIN (SELECT count(*) AS n, sum(id) FROM scan_p WHERE k > 5000 AND scan_dear(k)) s ON v < n;
+RESET parallel_leader_participation;
+SELECT count(*), sum(id) FROM scan_p WHERE k > 5000 AND scan_dear(k);
+DROP FUNCTION scan_parallel, scan_dear;
+DROP TABLE scan_p;
 
 DROP FUNCTION scan_paths, scan_plan, scan_same;
 DROP TABLE scan_t, scan_m;

@@ -52,6 +52,7 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 	am->amsearcharray = true;
 	am->amsearchnulls = true;
 	am->amclusterable = true;
+	am->amcanparallel = true;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	am->amkeytype = InvalidOid;
 
@@ -72,6 +73,9 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 	am->amendscan = alexendscan;
 	am->ammarkpos = alexmarkpos;
 	am->amrestrpos = alexrestrpos;
+	am->amestimateparallelscan = alexestimateparallelscan;
+	am->aminitparallelscan = alexinitparallelscan;
+	am->amparallelrescan = alexparallelrescan;
 	om_am_set_build_parallel(am);
 	om_am_set_comparison(am);
 

@@ -194,7 +194,7 @@ load_page(IndexScanDesc scan, Buffer buf, ScanDirection dir)
 	BlockNumber before = so->block;
 
 	so->block = BufferGetBlockNumber(buf);
-	if (so->arrays != NULL && so->block == before)
+	if (so->arrays != NULL && so->block == before && scan->parallel_scan == NULL)
 		so->dense = true;
 	if (!find_range(so, page, &so->cursor.from, &so->cursor.to))
 		damaged(scan, "leaf cannot be searched");
@@ -270,42 +270,72 @@ try_link(Relation rel, BlockNumber block)
 	return InvalidBuffer;
 }
 
-/* the neighbour in this direction becomes the current page; false at the range's end */
-static bool
-step_page(IndexScanDesc scan, ScanDirection dir)
+/* the leaf that begins (backward: ends) at `bound`, locked; `block` is where it was */
+static Buffer
+leaf_at(Relation rel, BlockNumber block, AlexRawEntry bound, bool forward)
 {
-	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
-	Relation rel = scan->indexRelation;
-	const AlexPageOpaque *o = alex_opaque(so->page);
-	bool forward = ScanDirectionIsForward(dir);
-	AlexRawEntry bound = forward ? alex_page_high(so->page) : alex_page_low(so->page);
-	BlockNumber next = forward ? o->right : o->left;
-	Buffer buf;
+	Buffer buf = try_link(rel, block);
 
-	if (forward ? holds_upper_end(so, so->page) : holds_lower_end(so, so->page))
-		return false;
-	alex_scan_drop_page(scan);
-	CHECK_FOR_INTERRUPTS();
-	STOP_POINT("alex_scan_step");
-
-	buf = try_link(rel, next);
 	if (BufferIsValid(buf))
 	{
 		const char *page = alex_page(buf);
 		AlexRawEntry edge = forward ? alex_page_low(page) : alex_page_high(page);
 		bool open = (alex_opaque(page)->flags & (forward ? ALEX_LOW_INF : ALEX_HIGH_INF)) != 0;
 
-		if (open || edge.key != bound.key || edge.tag != bound.tag)
-		{
-			UnlockReleaseBuffer(buf);
-			buf = InvalidBuffer;
-		}
+		if (!open && edge.key == bound.key && edge.tag == bound.tag)
+			return buf;
+		UnlockReleaseBuffer(buf);
 	}
 	/* not the neighbour any more: find the place again by value */
-	if (!BufferIsValid(buf))
-		buf = alex_descend(rel, 0, bound.key, bound.tag, !forward, BUFFER_LOCK_SHARE, false);
-	load_page(scan, buf, dir);
+	return alex_descend(rel, 0, bound.key, bound.tag, !forward, BUFFER_LOCK_SHARE, false);
+}
+
+/* the neighbour in this direction becomes the current page; false at the range's end */
+static bool
+step_page(IndexScanDesc scan, ScanDirection dir)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+	const AlexPageOpaque *o = alex_opaque(so->page);
+	bool forward = ScanDirectionIsForward(dir);
+	AlexRawEntry bound = forward ? alex_page_high(so->page) : alex_page_low(so->page);
+	BlockNumber next = forward ? o->right : o->left;
+
+	if (alex_scan_range_ends(so, dir))
+		return false;
+	alex_scan_drop_page(scan);
+	CHECK_FOR_INTERRUPTS();
+	STOP_POINT("alex_scan_step");
+	load_page(scan, leaf_at(scan->indexRelation, next, bound, forward), dir);
 	return true;
+}
+
+bool
+alex_scan_range_ends(const AlexScanOpaque *so, ScanDirection dir)
+{
+	if (so->cursor.state == SCAN_SMALL)
+		return true;
+	return ScanDirectionIsForward(dir) ? holds_upper_end(so, so->page)
+									   : holds_lower_end(so, so->page);
+}
+
+void
+alex_scan_load(IndexScanDesc scan, ScanDirection dir, BlockNumber block)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+	const AlexBounds *b = &so->bounds;
+	bool forward = ScanDirectionIsForward(dir);
+	AlexRawEntry bound = { forward ? b->lo_key : b->hi_key, forward ? b->lo_tag : b->hi_tag };
+
+	CHECK_FOR_INTERRUPTS();
+	scan->xs_recheck = b->recheck;
+	if (block == InvalidBlockNumber)
+	{
+		OM_COUNT_SEARCH(scan);
+		load_first(scan, dir);
+		return;
+	}
+	STOP_POINT("alex_scan_step");
+	load_page(scan, leaf_at(scan->indexRelation, block, bound, forward), dir);
 }
 
 /* ---- entries ---- */
@@ -389,24 +419,30 @@ local_next(IndexScanDesc scan, bool forward, AlexItem *item)
 	return true;
 }
 
-/* the first range in this direction becomes the current one; false if there is none */
-static bool
-first_range(IndexScanDesc scan, ScanDirection dir)
+void
+alex_scan_prepare(IndexScanDesc scan)
 {
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 
-	if (!so->bounds_ready)
-	{
-		alex_arrays_prepare(scan);
-		if (so->arrays == NULL)
-			alex_key_bounds(scan->indexRelation, &so->info, scan->keyData, scan->numberOfKeys,
-							&so->bounds);
-		so->bounds_ready = true;
-		so->dense = false;
-		so->block = InvalidBlockNumber;
-		if (scan->xs_want_itup)
-			alex_tuple_prepare(scan);
-	}
+	if (so->bounds_ready)
+		return;
+	alex_arrays_prepare(scan);
+	if (so->arrays == NULL)
+		alex_key_bounds(scan->indexRelation, &so->info, scan->keyData, scan->numberOfKeys,
+						&so->bounds);
+	so->bounds_ready = true;
+	so->dense = false;
+	so->block = InvalidBlockNumber;
+	if (scan->xs_want_itup)
+		alex_tuple_prepare(scan);
+}
+
+bool
+alex_scan_first_range(IndexScanDesc scan, ScanDirection dir)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+
+	alex_scan_prepare(scan);
 	return so->arrays != NULL ? alex_arrays_first(scan, dir) : !so->bounds.empty;
 }
 
@@ -439,9 +475,8 @@ step_range(IndexScanDesc scan, ScanDirection dir)
 		if (!so->reused)
 			so->dense = false;
 	}
-	OM_COUNT_SEARCH(scan);
 	alex_scan_drop_page(scan);
-	load_first(scan, dir);
+	alex_scan_load(scan, dir, InvalidBlockNumber);
 	return true;
 }
 
@@ -454,12 +489,18 @@ scan_next(IndexScanDesc scan, ScanDirection dir, AlexItem *item)
 
 	if (so->cursor.state == SCAN_START)
 	{
-		if (!first_range(scan, dir))
-			return false;
-		scan->xs_recheck = so->bounds.recheck;
 		pgstat_count_index_scan(scan->indexRelation);
-		OM_COUNT_SEARCH(scan);
-		load_first(scan, dir);
+		if (scan->parallel_scan != NULL)
+		{
+			if (!alex_parallel_next(scan, dir))
+				return false;
+		}
+		else
+		{
+			if (!alex_scan_first_range(scan, dir))
+				return false;
+			alex_scan_load(scan, dir, InvalidBlockNumber);
+		}
 	}
 	else if (so->cursor.last_dir != dir)
 	{
@@ -470,6 +511,12 @@ scan_next(IndexScanDesc scan, ScanDirection dir, AlexItem *item)
 	}
 	while (!local_next(scan, forward, item))
 	{
+		if (scan->parallel_scan != NULL)
+		{
+			if (!alex_parallel_next(scan, dir))
+				return false;
+			continue;
+		}
 		if (so->cursor.state == SCAN_PAGE && step_page(scan, dir))
 			continue;
 		if (!step_range(scan, dir))

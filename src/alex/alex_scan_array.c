@@ -402,3 +402,18 @@ alex_arrays_seek(AlexScanOpaque *so, uint64 number)
 		number /= (uint64) array->nelems;
 	}
 }
+
+void
+alex_arrays_select(IndexScanDesc scan, uint64 number)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+
+	if (so->arrays == NULL)
+	{
+		alex_key_bounds(scan->indexRelation, &so->info, scan->keyData, scan->numberOfKeys,
+						&so->bounds);
+		return;
+	}
+	alex_arrays_seek(so, number);
+	combination_bounds(scan);
+}

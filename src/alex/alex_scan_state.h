@@ -70,6 +70,28 @@ typedef struct AlexScanOpaque
 extern void alex_scan_drop_page(IndexScanDesc scan);
 
 /*
+ * alex_scan_prepare --- look at the keys, once after a rescan.  alex_scan_first_range also makes
+ * the first range in this direction the current one; false if there is none.
+ */
+extern void alex_scan_prepare(IndexScanDesc scan);
+extern bool alex_scan_first_range(IndexScanDesc scan, ScanDirection dir);
+
+/*
+ * alex_scan_load --- the page on which so->bounds begin (backward: end) becomes the current one,
+ * the cursor before (behind) its entries of the range.  `block`, if given, is where to look first.
+ */
+extern void alex_scan_load(IndexScanDesc scan, ScanDirection dir, BlockNumber block);
+
+/* alex_scan_range_ends --- does the current page hold the range's end in this direction? */
+extern bool alex_scan_range_ends(const AlexScanOpaque *so, ScanDirection dir);
+
+/*
+ * alex_parallel_next --- the next page of a scan shared with other backends becomes the
+ * current one; false if there is none.
+ */
+extern bool alex_parallel_next(IndexScanDesc scan, ScanDirection dir);
+
+/*
  * alex_arrays_prepare --- look for arrays among the keys, at the first use after
  * a rescan.  Sets so->arrays, to NULL if there are none.
  */
@@ -86,6 +108,9 @@ extern bool alex_arrays_next(IndexScanDesc scan, ScanDirection dir);
 /* the number of the current range, for returning to it; its bounds are the caller's business */
 extern uint64 alex_arrays_tell(const AlexScanOpaque *so);
 extern void alex_arrays_seek(AlexScanOpaque *so, uint64 number);
+
+/* alex_arrays_select --- seek, and so->bounds become those of the range, uncut. */
+extern void alex_arrays_select(IndexScanDesc scan, uint64 number);
 
 /* alex_bounds_cut --- exclude what a scan has passed: all below `done`, backward all from it on. */
 extern void alex_bounds_cut(AlexBounds *b, const AlexRawEntry *done, bool forward);

@@ -304,6 +304,23 @@ om_pgstat_set_live_tuples(Relation rel, double tuples)
 #define om_restrict_search_path() ((void) 0)
 #endif
 
+/* where the access method's part of a parallel scan's state lies */
+#include "access/relscan.h"
+#if PG_VERSION_NUM >= 180000
+#define OM_PARALLEL_SCAN_OFFSET(parallel) ((parallel)->ps_offset_am)
+#else
+#define OM_PARALLEL_SCAN_OFFSET(parallel) ((parallel)->ps_offset)
+#endif
+
+/* amestimateparallelscan got arguments in 17 and 18 */
+#if PG_VERSION_NUM >= 180000
+#define OM_ESTIMATE_PARALLEL_ARGS Relation index, int nkeys, int norderbys
+#elif PG_VERSION_NUM >= 170000
+#define OM_ESTIMATE_PARALLEL_ARGS int nkeys, int norderbys
+#else
+#define OM_ESTIMATE_PARALLEL_ARGS void
+#endif
+
 /* scan statistics: 18 counts index searches for EXPLAIN */
 #if PG_VERSION_NUM >= 180000
 #define OM_COUNT_SEARCH(scan) \
