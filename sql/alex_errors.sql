@@ -8,7 +8,7 @@ INSERT INTO errors_t (i, j, l) SELECT g, g, g FROM generate_series(1, 1000) g;
 CREATE INDEX ON errors_t USING alex (t);
 \echo :LAST_ERROR_SQLSTATE
 CREATE INDEX ON errors_t USING alex (n);
-CREATE INDEX ON errors_t USING alex (u);
+CREATE INDEX ON errors_t USING alex (u, i);
 CREATE INDEX ON errors_t USING alex (b);
 CREATE INDEX ON errors_t USING alex (tt);
 CREATE INDEX ON errors_t USING alex (iv);

@@ -339,6 +339,22 @@ CREATE OPERATOR CLASS time_ops DEFAULT FOR TYPE time USING alex FAMILY time_ops 
 COMMENT ON OPERATOR CLASS time_ops USING alex IS
 	'time without time zone';
 
+CREATE OPERATOR FAMILY uuid_ops USING alex;
+COMMENT ON OPERATOR FAMILY uuid_ops USING alex IS
+	'order of uuids, as in btree''s family of this name';
+
+CREATE OPERATOR CLASS uuid_ops DEFAULT FOR TYPE uuid USING alex FAMILY uuid_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 uuid_cmp(uuid, uuid),
+	FUNCTION 2 uuid_sortsupport(internal),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS uuid_ops USING alex IS
+	'uuid';
+
 -- Without a default class the message would be that there is none; with this one CREATE INDEX says why
 -- alex does not support the type, and what to do instead.
 CREATE OPERATOR FAMILY interval_ops USING alex;

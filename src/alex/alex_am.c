@@ -37,6 +37,16 @@ alex_init(void)
 	alex_conflict_init();
 }
 
+/* amproperty: included columns are refused, whatever amcaninclude says */
+static bool
+alexproperty(Oid index, int attno, IndexAMProperty prop, const char *name, bool *res, bool *isnull)
+{
+	if (prop != AMPROP_CAN_INCLUDE)
+		return false;
+	*res = false;
+	return true;
+}
+
 Datum
 omendb_alex_handler(PG_FUNCTION_ARGS)
 {
@@ -48,6 +58,8 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 	am->amcanorder = true;
 	am->amcanbackward = true;
 	am->amcanunique = true;
+	am->amcanmulticol = true;
+	am->amcaninclude = true; /* so that it is alex_key_info() that refuses, with a hint */
 	am->amoptionalkey = true;
 	am->amsearcharray = true;
 	am->amsearchnulls = true;
@@ -65,6 +77,7 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 	am->amcostestimate = alexcostestimate;
 	am->amoptions = alexoptions;
 	am->ambuildphasename = alexbuildphasename;
+	am->amproperty = alexproperty;
 	am->amvalidate = alexvalidate;
 	am->ambeginscan = alexbeginscan;
 	am->amrescan = alexrescan;

@@ -111,7 +111,7 @@ alex_getmeta(Relation rel, int mode)
 		om_index_corrupted(rel, ALEX_METAPAGE, "not an alex metapage");
 	if (meta->version < ALEX_VERSION_MIN || meta->version > ALEX_VERSION)
 		om_index_version_mismatch(rel, meta->version, ALEX_VERSION, ALEX_VERSION_MIN);
-	if (meta->keybytes != 8 || meta->level > ALEX_LEVEL_MAX ||
+	if ((meta->keybytes != 8 && meta->keybytes != 16) || meta->level > ALEX_LEVEL_MAX ||
 		(meta->flags & ~ALEX_META_FLAGS_VALID))
 		om_index_corrupted(rel, ALEX_METAPAGE, "metapage fields are not valid");
 	return buf;

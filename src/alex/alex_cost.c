@@ -21,6 +21,7 @@
 #include "utils/syscache.h"
 
 #include "alex/alex_cost.h"
+#include "base/pg_compat.h"
 
 /* CPU charge for a page visited in a descent, in cpu_operator_cost; btree's */
 #define ALEX_PAGE_OPERATORS 50.0
@@ -99,6 +100,9 @@ alex_cost_correlation(PlannerInfo *root, IndexOptInfo *index)
 			correlation = (double) slot.numbers[0];
 			if (index->reverse_sort[0])
 				correlation = -correlation;
+			/* of several columns the first says less: as much as btree believes */
+			if (index->nkeycolumns > 1)
+				correlation *= 0.75;
 			free_attstatsslot(&slot);
 		}
 	}
@@ -140,6 +144,76 @@ alex_cost_returns(const IndexOptInfo *index)
 	return false;
 }
 
+/* does a condition fix its column to one value?  *scans is multiplied by its array's elements */
+static bool
+alex_cost_fixes(PlannerInfo *root, Expr *clause, Oid family, double *scans)
+{
+	Oid op = InvalidOid;
+
+	if (IsA(clause, NullTest))
+		return ((NullTest *) clause)->nulltesttype == IS_NULL;
+	if (IsA(clause, OpExpr))
+		op = ((OpExpr *) clause)->opno;
+	else if (IsA(clause, ScalarArrayOpExpr))
+	{
+		ScalarArrayOpExpr *array = (ScalarArrayOpExpr *) clause;
+
+		op = array->opno;
+		*scans *= Max(om_estimate_array_length(root, (Node *) lsecond(array->args)), 1.0);
+	}
+	return OidIsValid(op) && get_op_opfamily_strategy(op, family) == BTEqualStrategyNumber;
+}
+
+/*
+ * alex_cost_visited --- entries a scan of several columns reads, for each element of
+ * its arrays; 0 if they are just those that match.
+ *
+ * The range is set by the conditions on leading columns, as far as these are fixed, and
+ * on the column behind; what is said of later columns only filters.
+ */
+static double
+alex_cost_visited(PlannerInfo *root, IndexPath *path)
+{
+	IndexOptInfo *index = path->indexinfo;
+	List *bounding = NIL;
+	bool filters = false;
+	bool fixed = false;
+	double scans = 1.0;
+	int column = 0;
+	Selectivity part;
+	ListCell *lc;
+
+	foreach (lc, path->indexclauses)
+	{
+		IndexClause *clause = lfirst_node(IndexClause, lc);
+		ListCell *qual;
+
+		/* they come in the order of columns */
+		if (clause->indexcol != column)
+		{
+			if (!fixed || clause->indexcol != column + 1)
+				filters = true;
+			column = clause->indexcol;
+			fixed = false;
+		}
+		foreach (qual, clause->indexquals)
+		{
+			RestrictInfo *rinfo = lfirst_node(RestrictInfo, qual);
+
+			if (alex_cost_fixes(root, rinfo->clause, index->opfamily[column], &scans))
+				fixed = true;
+			if (!filters)
+				bounding = lappend(bounding, rinfo);
+		}
+	}
+	if (!filters)
+		return 0;
+
+	part = clauselist_selectivity(root, add_predicate_to_index_quals(index, bounding),
+								  (int) index->rel->relid, JOIN_INNER, NULL);
+	return Max(rint(part * index->rel->tuples / scans), 1.0);
+}
+
 void
 alexcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
 				 Cost *total_cost, Selectivity *selectivity, double *correlation, double *pages)
@@ -149,13 +223,13 @@ alexcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *st
 	Cost descent;
 
 	/*
-	 * Every condition alex accepts bounds the scan, so the entries visited are
-	 * those that match, which is what genericcostestimate() assumes when it is
-	 * given no number.  It charges one random page for the leaf of each
+	 * genericcostestimate() takes the entries visited to be those that match when
+	 * it is given no number.  It charges one random page for the leaf of each
 	 * descent, at least, and shares pages among the repetitions of an inner
 	 * scan.  Inner levels are taken to be cached.
 	 */
 	MemSet(&costs, 0, sizeof(costs));
+	costs.numIndexTuples = alex_cost_visited(root, path);
 	genericcostestimate(root, path, loop_count, &costs);
 
 	/*

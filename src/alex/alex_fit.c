@@ -98,40 +98,66 @@ fit_tid_columns(const AlexItem *items, uint32 n, AlexModel *m)
 	m->twidth = (uint8) model.width;
 }
 
+static void
+fit_keys(const AlexItem *items, uint32 n, AlexForm form, AlexModel *m)
+{
+	if (form.wide)
+	{
+		AlexKey values[ALEX_BLOCK_ENTRIES_MAX] = { 0 };
+		LinearWideModel model;
+
+		for (uint32 i = 0; i < n; i++)
+			values[i] = items[i].key;
+		model = linear_wide_fit_sorted(values, n);
+		m->kslope = model.slope;
+		m->kbase = model.base;
+		m->kwidth = (uint8) model.width;
+	}
+	else
+	{
+		uint64 values[ALEX_BLOCK_ENTRIES_MAX];
+		LinearModel model;
+
+		values[0] = 0; /* n >= 1, which the compiler cannot see */
+		for (uint32 i = 0; i < n; i++)
+			values[i] = (uint64) items[i].key;
+		model = linear_fit_sorted(values, n);
+		m->kslope = model.slope;
+		m->kbase = model.base;
+		m->kwidth = (uint8) model.width;
+	}
+}
+
 void
 alex_fit(const AlexItem *items, uint32 n, AlexForm form, AlexModel *m)
 {
-	uint64 values[ALEX_BLOCK_ENTRIES_MAX];
 	uint32 nulls_min = 0xFFFF;
 	uint32 nulls_max = 0;
-	LinearModel model;
 
 	Assert(n >= 1 && n <= ALEX_BLOCK_ENTRIES_MAX);
 	memset(m, 0, sizeof(*m));
 	m->enc = ALEX_ENC_LINEAR;
 	m->n = (uint8) n;
 
-	values[0] = 0; /* n >= 1, which the compiler cannot see */
 	for (uint32 i = 0; i < n; i++)
 	{
 		uint32 nulls = ALEX_TAG_NULLS(items[i].tag);
 
-		values[i] = (uint64) items[i].key;
 		nulls_min = Min(nulls_min, nulls);
 		nulls_max = Max(nulls_max, nulls);
 		if (items[i].flags & ALEX_ITEM_REMOVED)
 			m->enc |= ALEX_ENC_REMOVED;
 	}
-	model = linear_fit_sorted(values, n);
-	m->kslope = model.slope;
-	m->kbase = model.base;
-	m->kwidth = (uint8) model.width;
+	fit_keys(items, n, form, m);
 	m->nbase = (uint16) nulls_min;
 	m->nwidth = (uint8) bitpack_width(nulls_max - nulls_min);
 
 	fit_tid_columns(items, n, m);
 	if (form.inner)
 	{
+		uint64 values[ALEX_BLOCK_ENTRIES_MAX] = { 0 };
+		LinearModel model;
+
 		for (uint32 i = 0; i < n; i++)
 			values[i] = items[i].child;
 		model = linear_fit_any(values, n);
@@ -202,12 +228,12 @@ alex_model_slice(const AlexModel *m, const AlexItem *items, uint32 from, uint32 
 }
 
 bool
-alex_model_valid(const AlexModel *m)
+alex_model_valid(const AlexModel *m, AlexForm form)
 {
 	return (m->enc & ALEX_ENC_KIND_MASK) == ALEX_ENC_LINEAR && (m->enc & ~ALEX_ENC_VALID) == 0 &&
-		   m->n > 0 && (uint32) m->n + m->idx0 <= ALEX_BLOCK_ENTRIES_MAX && m->kwidth <= 64 &&
-		   m->twidth <= 48 && m->nwidth <= 16 && m->cwidth <= 32 && m->t2width <= 48 &&
-		   m->ncold <= m->n;
+		   m->n > 0 && (uint32) m->n + m->idx0 <= ALEX_BLOCK_ENTRIES_MAX &&
+		   m->kwidth <= 8 * ALEX_KEY_BYTES(form) && m->twidth <= 48 && m->nwidth <= 16 &&
+		   m->cwidth <= 32 && m->t2width <= 48 && m->ncold <= m->n;
 }
 
 uint32
@@ -255,6 +281,38 @@ encode_tids(const AlexItem *items, uint32 n, bool mixed, bool cold, const Linear
 	return excess == 0;
 }
 
+/* keys; the result is 0 if every residual fits its width */
+static uint64
+encode_keys8(const AlexItem *items, const AlexModel *m, uint8 **out)
+{
+	uint64 r[ALEX_BLOCK_ENTRIES_MAX];
+	uint64 excess = 0;
+
+	for (uint32 i = 0; i < m->n; i++)
+	{
+		r[i] = (uint64) items[i].key - (uint64) m->kbase - linear_delta(m->kslope, i + m->idx0);
+		excess |= r[i] & ~bitpack_mask(m->kwidth);
+	}
+	*out += bitpack_put_all(*out, r, m->n, m->kwidth);
+	return excess;
+}
+
+static uint64
+encode_keys16(const AlexItem *items, const AlexModel *m, uint8 **out)
+{
+	AlexKey r[ALEX_BLOCK_ENTRIES_MAX];
+	AlexKey excess = 0;
+
+	for (uint32 i = 0; i < m->n; i++)
+	{
+		r[i] = items[i].key - m->kbase - linear_wide_delta(m->kslope, i + m->idx0);
+		if (m->kwidth < 128)
+			excess |= r[i] >> m->kwidth;
+	}
+	*out += bitpack_put_all_wide(*out, r, m->n, m->kwidth);
+	return (uint64) excess | (uint64) (excess >> 64);
+}
+
 /* null flags; the result is 0 if every residual fits its width */
 static uint64
 encode_nulls(const AlexItem *items, const AlexModel *m, uint8 **out)
@@ -291,7 +349,6 @@ uint32
 alex_encode(const AlexItem *items, const AlexModel *m, AlexForm form, uint8 *out,
 			AlexBlockDesc *desc)
 {
-	uint64 r[ALEX_BLOCK_ENTRIES_MAX];
 	uint32 n = m->n;
 	uint32 bitmap_bytes = (n + 7) / 8;
 	uint8 *p = out;
@@ -300,7 +357,7 @@ alex_encode(const AlexItem *items, const AlexModel *m, AlexForm form, uint8 *out
 	bool mixed = (m->enc & ALEX_ENC_TWO_TIDS) != 0;
 	LinearModel tids = { m->tslope, m->tbase, m->twidth };
 
-	if (!alex_model_valid(m))
+	if (!alex_model_valid(m, form))
 		return 0;
 
 	/* dead bits, removed bits; not a byte more than the block has: the gap run may follow */
@@ -352,12 +409,7 @@ alex_encode(const AlexItem *items, const AlexModel *m, AlexForm form, uint8 *out
 	}
 
 	/* keys */
-	for (uint32 i = 0; i < n; i++)
-	{
-		r[i] = (uint64) items[i].key - (uint64) m->kbase - linear_delta(m->kslope, i + m->idx0);
-		excess |= r[i] & ~bitpack_mask(m->kwidth);
-	}
-	p += bitpack_put_all(p, r, n, m->kwidth);
+	excess |= form.wide ? encode_keys16(items, m, &p) : encode_keys8(items, m, &p);
 
 	/* TIDs */
 	if (mixed)

@@ -49,7 +49,7 @@ typedef struct AlexModel
 StaticAssertDecl(sizeof(AlexModel) == 96, "alex model has no hidden padding");
 
 /* are the numbers in range?  One from WAL must be before it is used; it may not fit its entries */
-extern bool alex_model_valid(const AlexModel *m);
+extern bool alex_model_valid(const AlexModel *m, AlexForm form);
 
 /* directory entry + payload bytes of a block with this model */
 extern uint32 alex_model_size(const AlexModel *m, AlexForm form);

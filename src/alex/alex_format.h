@@ -10,10 +10,10 @@
  *	| page | low  high | directory | blocks | tail |   hole   | gap run | opaque |
  *	| hdr  | fences    |           |        | -->  |          |  <--    |        |
  *	+------+-----------+-----------+--------+------+----------+---------+--------+
- *	(offsets for 8-byte keys; a fence takes key bytes + 8)
+ *	(offsets for 8-byte keys; a fence takes key bytes + 8, the opaque is 40 bytes)
  *
  * An *entry* is (key, tag [, child]).  The key is the order-preserving code
- * of the indexed value(s): 8 bytes, or 16 in a later version of the code.
+ * of the indexed value(s): 8 or 16 bytes, as the opaque says.
  * The tag is nulls << 48 | heap block << 16 | heap offset, so comparing
  * (key, tag) as unsigned integers is the index order with the TID as the
  * tie-breaker.  Entries of inner pages are separators and carry the child's
@@ -156,8 +156,10 @@ typedef struct AlexForm
  *	lin  = tbase + delta(tslope, i + idx0) + residual(twidth bits)   mod 2^48
  *	tid  = (lin / tmul) << 16 | (lin % tmul + 1), or lin itself when tmul = 0
  *	nulls = nbase + residual(nwidth bits)
+ * With 16-byte keys the key column is computed modulo 2^128.
  * A slope is one 64-bit word: 56 bits of mantissa, 7 of shift (left shifts from
- * 64 on), a sign: see codec/linear.h, which is part of this format.
+ * 64 on), a sign; that of 16-byte keys has 8 bits of shift and no sign: see
+ * codec/linear.h and codec/linear_wide.h, which are part of this format.
  * idx0 lets a block be cut in two without changing model or width (rule F4);
  * idx0 + n <= 128.  An entry with offset 0 (a shortened separator) has no
  * linear form: its block has tmul = 0.  A cut block with ALEX_ENC_TWO_TIDS keeps both
@@ -188,7 +190,7 @@ typedef struct AlexBlockDesc
 	uint8 enc;	  /* ALEX_ENC_KIND_MASK | ALEX_ENC_* */
 	uint8 n;	  /* entries, 1..128 */
 	uint8 idx0;	  /* the model's index of entry 0 */
-	uint8 kwidth; /* 0..64 */
+	uint8 kwidth; /* 0..64, or 0..128 with 16-byte keys */
 	uint8 twidth; /* 0..48 */
 	uint8 nwidth; /* 0..16 */
 } AlexBlockDesc;

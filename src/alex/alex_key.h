@@ -33,7 +33,10 @@ typedef struct AlexBounds
 	uint64 lo_tag;
 	AlexKey hi_key;
 	uint64 hi_tag;
-	AlexKey last_key; /* for alex_key_match(): the last entry's key and null flags */
+	/* for alex_key_match(), whatever becomes of the range: least and greatest key and null flags */
+	AlexKey first_key;
+	AlexKey last_key;
+	uint32 first_flags;
 	uint32 last_flags;
 	bool hi_inf;
 	bool empty;	 /* nothing can: the other fields say nothing */

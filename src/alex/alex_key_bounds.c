@@ -208,6 +208,8 @@ alex_key_bounds(Relation index, const AlexKeyInfo *info, ScanKey keys, int nkeys
 
 	b->lo_key = lo.key;
 	b->lo_tag = (uint64) lo.flags << ALEX_TAG_TID_BITS;
+	b->first_key = lo.key;
+	b->first_flags = lo.flags;
 	b->last_key = hi.key;
 	b->last_flags = hi.flags;
 	/* up to all TIDs of the last element */
@@ -230,8 +232,8 @@ alex_key_match(const AlexKeyInfo *info, const AlexBounds *b, AlexKey key, uint64
 	lo = hi = s;
 	s.key = key;
 	s.flags = ALEX_TAG_NULLS(tag);
-	lo.key = b->lo_key;
-	lo.flags = ALEX_TAG_NULLS(b->lo_tag);
+	lo.key = b->first_key;
+	lo.flags = b->first_flags;
 	hi.key = b->last_key;
 	hi.flags = b->last_flags;
 	for (int i = 0; i < info->natts; i++)

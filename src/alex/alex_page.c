@@ -82,7 +82,7 @@ alex_page_check_header(const char *page)
 		return "page kind is not valid";
 	if ((o->kind == ALEX_KIND_LEAF) != (o->level == 0) || o->level > ALEX_LEVEL_MAX)
 		return "page kind and level disagree";
-	if (o->keybytes != 8 || o->natts == 0 || o->natts > ALEX_NATTS_MAX)
+	if ((o->keybytes != 8 && o->keybytes != 16) || o->natts == 0 || o->natts > ALEX_NATTS_MAX)
 		return "key size is not valid";
 	if (o->nblocks > o->dirsize)
 		return "directory is larger than its room";
@@ -115,8 +115,8 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 	uint32 ncold = 0;
 
 	if ((d->enc & ALEX_ENC_KIND_MASK) != ALEX_ENC_LINEAR || (d->enc & ~ALEX_ENC_VALID) ||
-		d->n == 0 || (uint32) d->n + d->idx0 > ALEX_BLOCK_ENTRIES_MAX || d->kwidth > 64 ||
-		d->twidth > 48 || d->nwidth > 16 ||
+		d->n == 0 || (uint32) d->n + d->idx0 > ALEX_BLOCK_ENTRIES_MAX ||
+		d->kwidth > 8 * ALEX_KEY_BYTES(form) || d->twidth > 48 || d->nwidth > 16 ||
 		d->off < ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form) ||
 		d->off > o->blocks_end)
 		return false;
@@ -125,6 +125,7 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 	blk->idx0 = d->idx0;
 	blk->cum = d->cum;
 	blk->inner = form.inner;
+	blk->wide = form.wide;
 	blk->two_tids = (d->enc & ALEX_ENC_TWO_TIDS) != 0;
 	blk->kslope = join64(d->kslope_lo, d->kslope_hi);
 	blk->kwidth = d->kwidth;
@@ -211,8 +212,12 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 	if (p > end)
 		return false;
 	blk->bytes = (uint32) (p - ((const uint8 *) page + d->off));
-	blk->kbase = alex_dir_key8(page, b) - linear_delta(blk->kslope, blk->idx0) -
-				 bitpack_get(blk->kbits, 0, blk->kwidth);
+	if (form.wide)
+		blk->kbase = alex_dir_key(page, b) - linear_wide_delta(blk->kslope, blk->idx0) -
+					 bitpack_get_wide(blk->kbits, 0, blk->kwidth);
+	else
+		blk->kbase = (uint64) (alex_dir_key8(page, b) - linear_delta(blk->kslope, blk->idx0) -
+							   bitpack_get(blk->kbits, 0, blk->kwidth));
 	return true;
 }
 
@@ -257,7 +262,7 @@ void
 alex_block_item(const AlexBlock *blk, uint32 i, AlexItem *item)
 {
 	Assert(i < blk->n);
-	item->key = alex_block_key8(blk, i);
+	item->key = alex_block_key(blk, i);
 	item->tag = alex_block_tag(blk, i);
 	item->child = 0;
 	if (blk->inner)
@@ -342,12 +347,13 @@ alex_block_decode(const AlexBlock *blk, AlexItem *items)
 			alex_block_item(blk, i, &items[i]);
 		return;
 	}
-	decode_column((uint64) blk->kbase, blk->kslope, blk->idx0, blk->kbits, blk->kwidth, blk->n,
-				  keys);
+	if (!blk->wide)
+		decode_column((uint64) blk->kbase, blk->kslope, blk->idx0, blk->kbits, blk->kwidth, blk->n,
+					  keys);
 	decode_tids(blk, tids);
 	for (uint32 i = 0; i < blk->n; i++)
 	{
-		items[i].key = keys[i];
+		items[i].key = blk->wide ? alex_block_key(blk, i) : keys[i];
 		items[i].tag = (uint64) blk->nbase << ALEX_TAG_TID_BITS | tids[i];
 		items[i].child = 0;
 		items[i].flags = bitmap_test(blk->dead, i) ? ALEX_ITEM_DEAD : 0;
@@ -472,6 +478,75 @@ search_base8(const char *page, uint64 key, uint64 tag, bool or_equal, bool *ok)
 	return alex_dir_desc(page, lo - 1)->cum + search_block8(page, lo - 1, key, tag, or_equal, ok);
 }
 
+/* both for 16-byte keys */
+static uint32
+search_block16(const char *page, uint32 b, AlexKey key, uint64 tag, bool or_equal, bool *ok)
+{
+	AlexBlock blk;
+	uint32 lo = 0;
+	uint32 hi;
+
+	if (!alex_block_open(page, b, &blk))
+	{
+		*ok = false;
+		return 0;
+	}
+	hi = blk.n;
+	while (lo < hi)
+	{
+		uint32 mid = (lo + hi) / 2;
+		AlexKey k = alex_block_key(&blk, mid);
+		bool before = k < key;
+
+		if (k == key)
+		{
+			uint64 t = alex_block_tag(&blk, mid);
+
+			before = t < tag || (or_equal && t == tag);
+		}
+		if (before)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static uint32
+search_base16(const char *page, AlexKey key, uint64 tag, bool or_equal, bool *ok)
+{
+	uint32 lo = 0;
+	uint32 hi = alex_opaque(page)->nblocks;
+
+	while (lo < hi)
+	{
+		uint32 mid = (lo + hi) / 2;
+		AlexKey k = alex_dir_key(page, mid);
+		bool before = k < key;
+
+		if (k == key)
+		{
+			AlexBlock blk;
+			uint64 t;
+
+			if (!alex_block_open(page, mid, &blk))
+			{
+				*ok = false;
+				return 0;
+			}
+			t = alex_block_tag(&blk, 0);
+			before = t < tag || (or_equal && t == tag);
+		}
+		if (before)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == 0)
+		return 0;
+	return alex_dir_desc(page, lo - 1)->cum + search_block16(page, lo - 1, key, tag, or_equal, ok);
+}
+
 static inline bool
 item_before(const AlexItem *item, AlexKey key, uint64 tag, bool or_equal)
 {
@@ -521,8 +596,12 @@ alex_page_search(const char *page, AlexKey key, uint64 tag, bool or_equal, AlexP
 			return true;
 		}
 	}
-	/* a key that is no 8-byte one is beyond all of them */
-	pos->run = (key >> 64) != 0 ? o->nbase : search_base8(page, (uint64) key, tag, or_equal, &ok);
+	if (o->keybytes > 8)
+		pos->run = search_base16(page, key, tag, or_equal, &ok);
+	else if ((key >> 64) != 0)
+		pos->run = o->nbase; /* beyond every 8-byte key */
+	else
+		pos->run = search_base8(page, (uint64) key, tag, or_equal, &ok);
 	return ok && pos->run <= o->nbase;
 }
 

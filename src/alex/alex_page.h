@@ -15,6 +15,7 @@
 #include "base/pure.h"
 #include "codec/bitpack.h"
 #include "codec/linear.h"
+#include "codec/linear_wide.h"
 
 /* PageHeaderData, restated so that this code compiles without PostgreSQL */
 typedef struct AlexPageHeader
@@ -70,6 +71,7 @@ typedef struct AlexBlock
 	uint32 cum;	  /* rank of entry 0 among the page's base entries */
 	uint32 bytes; /* payload bytes */
 	bool inner;
+	bool wide;
 	bool two_tids;
 	AlexKey kbase;
 	uint64 kslope;
@@ -354,6 +356,15 @@ alex_block_key8(const AlexBlock *blk, uint32 i)
 {
 	return (uint64) blk->kbase + linear_delta(blk->kslope, i + blk->idx0) +
 		   bitpack_get(blk->kbits, i, blk->kwidth);
+}
+
+static inline AlexKey
+alex_block_key(const AlexBlock *blk, uint32 i)
+{
+	if (!blk->wide)
+		return alex_block_key8(blk, i);
+	return blk->kbase + linear_wide_delta(blk->kslope, i + blk->idx0) +
+		   bitpack_get_wide(blk->kbits, i, blk->kwidth);
 }
 
 /* raw entries */

@@ -702,7 +702,7 @@ alex_plan_read(const char *page, const char *src, uint32 len, AlexPlan *plan)
 		if (e->kind == ALEX_PLAN_FIT || e->kind == ALEX_PLAN_KEEP)
 		{
 			used = alex_model_read(src + at, len - at, form, &e->model);
-			if (used == 0 || !alex_model_valid(&e->model))
+			if (used == 0 || !alex_model_valid(&e->model, form))
 				return false;
 			e->bytes = alex_model_size(&e->model, form);
 		}

@@ -145,6 +145,13 @@ om_am_set_comparison(IndexAmRoutine *am)
 /* ON CONFLICT opens unique indexes of other access methods than btree since 18 */
 #define OM_CONFLICT_BTREE_ONLY (PG_VERSION_NUM < 180000)
 
+/* the elements an array of a condition is thought to have */
+#if PG_VERSION_NUM >= 170000
+#define om_estimate_array_length(root, array) estimate_array_length(root, array)
+#else
+#define om_estimate_array_length(root, array) ((double) estimate_array_length(array))
+#endif
+
 /*
  * om_buffer_locked_by_me --- do we hold the buffer's content lock already?  A
  * damaged link can lead to a page we hold; waiting for it would never end.

@@ -26,7 +26,7 @@ typedef int8_t int8;
 typedef int16_t int16;
 typedef int32_t int32;
 typedef int64_t int64;
-typedef unsigned __int128 uint128;
+typedef unsigned __int128 uint128 __attribute__((aligned(8)));
 #define HAVE_INT128 1
 typedef size_t Size;
 

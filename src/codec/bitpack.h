@@ -1,6 +1,6 @@
 /*
  * bitpack.h
- *		Little-endian streams of fields of 0..64 bits.
+ *		Little-endian streams of fields of 0..64 bits, or of 0..128.
  *
  * Field i of width w occupies bits [i*w, (i+1)*w) of the stream; bit b is bit
  * b%8 of byte b/8.  A read may touch up to 16 bytes behind the stream's last
@@ -59,6 +59,23 @@ bitpack_get(const uint8 *stream, uint32 i, uint32 w)
 	return v & bitpack_mask(w);
 }
 
+/* the same for 0 <= w <= 128 */
+static inline uint128
+bitpack_get_wide(const uint8 *stream, uint32 i, uint32 w)
+{
+	uint32 bit = i * w;
+	const uint8 *p = stream + (bit >> 3);
+	uint32 shift = bit & 7;
+	uint128 v;
+
+	if (w <= 64)
+		return bitpack_get(stream, i, w);
+	v = ((uint128) bitpack_load64(p + 8) << 64 | bitpack_load64(p)) >> shift;
+	if (w + shift > 128)
+		v |= (uint128) p[16] << (128 - shift);
+	return w == 128 ? v : v & (((uint128) 1 << w) - 1);
+}
+
 /*
  * Write n fields of width w; returns the bytes written, BITPACK_BYTES(n, w).
  * Bits past the last field in the last byte are zero.
@@ -96,11 +113,51 @@ bitpack_put_all(uint8 *stream, const uint64 *values, uint32 n, uint32 w)
 	return (uint32) (p - stream);
 }
 
+/* the same for 0 <= w <= 128 */
+static inline uint32
+bitpack_put_all_wide(uint8 *stream, const uint128 *values, uint32 n, uint32 w)
+{
+	uint128 acc = 0;
+	uint32 have = 0; /* < 64 between fields */
+	uint8 *p = stream;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint64 part[2] = { (uint64) values[i], (uint64) (values[i] >> 64) };
+		uint32 bits[2] = { w < 64 ? w : 64, w < 64 ? 0 : w - 64 };
+
+		for (int k = 0; k < 2; k++)
+		{
+			acc |= (uint128) (part[k] & bitpack_mask(bits[k])) << have;
+			have += bits[k];
+			if (have >= 64)
+			{
+				bitpack_store64(p, (uint64) acc);
+				p += 8;
+				acc >>= 64;
+				have -= 64;
+			}
+		}
+	}
+	for (; have > 0; have = have > 8 ? have - 8 : 0)
+	{
+		*p++ = (uint8) acc;
+		acc >>= 8;
+	}
+	return (uint32) (p - stream);
+}
+
 /* bits needed to store v */
 static inline uint32
 bitpack_width(uint64 v)
 {
 	return v == 0 ? 0 : 64 - __builtin_clzll(v);
+}
+
+static inline uint32
+bitpack_width_wide(uint128 v)
+{
+	return (v >> 64) != 0 ? 64 + bitpack_width((uint64) (v >> 64)) : bitpack_width((uint64) v);
 }
 
 static inline bool

@@ -230,12 +230,31 @@ next_key(Arrivals *a, AlexItem *item)
 	}
 }
 
+/* 16-byte keys of four shapes: low, with noise below, (device, time), across both halves */
+static inline AlexKey
+widen(AlexDist dist, AlexKey key)
+{
+	switch ((uint32) dist % 4)
+	{
+		case 0:
+			return key;
+		case 1:
+			return key << 64 | (uint64) key * UINT64CONST(0x9E3779B97F4A7C15);
+		case 2:
+			return (key % 16) << 64 | key;
+		default:
+			return key << 29;
+	}
+}
+
 static inline AlexItem
 next_arrival(Arrivals *a)
 {
 	AlexItem item = { 0 };
 
 	next_key(a, &item);
+	if (test_wide)
+		item.key = widen(a->dist, item.key);
 	if (a->inner)
 	{
 		uint32 kind = (uint32) a->dist % 3;
@@ -406,7 +425,7 @@ check_page(const char *page, const AlexItem *live, int nlive, int targets)
 	check(!alex_run_item(page, run, &item), "there is an entry behind the run");
 	for (int t = 0; t < targets; t++)
 	{
-		AlexKey key = unit_random_bits();
+		AlexKey key = (AlexKey) unit_random_bits() << (test_wide ? unit_random_below(65) : 0);
 		uint64 tag = unit_random_bits();
 
 		if (run > 0)
@@ -423,7 +442,11 @@ check_page(const char *page, const AlexItem *live, int nlive, int targets)
 			key = check_items[i].key;
 			tag = check_items[i].tag + unit_random_below(3) - 1;
 			if (unit_random_below(3) == 0)
-				key += unit_random_below(3) - 1;
+				key += unit_random_below(3);
+			if (unit_random_below(3) == 0 && key > 0)
+				key--;
+			if (!test_wide)
+				key = (uint64) key;
 		}
 		check_target(page, count, key, tag);
 	}

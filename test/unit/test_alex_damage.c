@@ -4,7 +4,7 @@
  *		inside the page, with or without an answer.  The sanitizers are the
  *		judges.
  */
-// sources: src/codec/linear.c src/alex/alex_page.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c
+// sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c
 #include "alex_poke.h"
 #include "alex_testing.h"
 
@@ -24,7 +24,7 @@ typedef struct Sample
 	Op ops[OPS_MAX]; /* valid ones */
 } Sample;
 
-static Sample samples[8];
+static Sample samples[16];
 static int nsamples;
 
 static void
@@ -112,8 +112,8 @@ grow_sample(const char *name, AlexDist dist, bool inner, uint32 n, bool marks)
 	/* the tail: above everything, if the page is the last one */
 	while (o->ntail < 9 && (o->flags & ALEX_HIGH_INF))
 	{
-		AlexItem item = { PG_UINT64_MAX, ALEX_COLD_TID + (UINT64CONST(1) << 63) + o->ntail + 1U, 0,
-						  0 };
+		AlexItem item = { test_wide ? ALEX_KEY_ALL_ONES : PG_UINT64_MAX,
+						  ALEX_COLD_TID + (UINT64CONST(1) << 63) + o->ntail + 1U, 0, 0 };
 
 		(void) level_insert(&level, &item);
 	}
@@ -354,10 +354,15 @@ main(void)
 	grow_sample("leaf of any tags", DIST_ANY_TAG, false, 200, true);
 	grow_sample("inner page", DIST_SHUFFLED, true, 240, false);
 	grow_sample("inner page of any tags", DIST_ANY_TAG, true, 180, false);
+	test_wide = true;
+	grow_sample("wide leaf", DIST_HOT_COLD, false, 230, true);
+	grow_sample("wide leaf with null masks", DIST_NULL_MASKS, false, 220, false);
+	grow_sample("wide inner page", DIST_CLUSTERED, true, 200, false);
 	for (int i = 0; i < nsamples; i++)
 	{
 		const Sample *s = &samples[i];
 
+		test_wide = alex_page_form(s->page).wide;
 		flip_bytes(s);
 		ok(true, "%s: every byte changed", s->name);
 		hostile_words(s);
@@ -369,7 +374,11 @@ main(void)
 		hostile_models(s);
 		ok(true, "%s: hostile models", s->name);
 	}
-	cold_overflow();
-	ok(true, "a plan whose size overflows");
+	for (int wide = 0; wide <= 1; wide++)
+	{
+		test_wide = wide;
+		cold_overflow();
+		ok(true, "a plan whose size overflows");
+	}
 	return done();
 }

@@ -2,7 +2,7 @@
  * test_alex_fit.c
  *		One block: fit, encode, open, decode; slices of it; what it may cost.
  */
-// sources: src/codec/linear.c src/alex/alex_page.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c
+// sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c
 #include "alex_testing.h"
 
 static AlexPlan plan;
@@ -132,7 +132,7 @@ one_block(const AlexItem *items, uint32 n, bool inner)
 	check(m.n == n && m.idx0 == 0, "fit of %u entries", n);
 	/* raw: 64 bits of key, 48 of TID, null flags, child; bitmaps and two extensions */
 	worst = ALEX_DIR_ENTRY_BYTES(form_of(inner)) + 3 * ((n + 7) / 8) + sizeof(AlexTid2Ext) + 4 +
-			(n * (64 + 48 + m.nwidth) + 7) / 8;
+			(n * (8 * ALEX_KEY_BYTES(form_of(inner)) + 48 + m.nwidth) + 7) / 8;
 	if (inner)
 		worst += sizeof(AlexChildExt) + 4 * n;
 	check(alex_model_size(&m, form_of(inner)) <= worst, "%u entries take %u bytes, raw would be %u",
@@ -145,7 +145,8 @@ one_block(const AlexItem *items, uint32 n, bool inner)
 
 	/* an entry the model does not hold is noticed, not written wrongly */
 	memcpy(changed, items, n * sizeof(AlexItem));
-	changed[unit_random_below(n)].key = unit_random();
+	changed[unit_random_below(n)].key =
+		test_wide ? widen(DIST_POWERS, unit_random()) : unit_random();
 	changed[unit_random_below(n)].tag = unit_random();
 	if (alex_encode(changed, &m, form_of(inner), room, &desc) != 0)
 	{
@@ -161,8 +162,9 @@ one_block(const AlexItem *items, uint32 n, bool inner)
 		free(page);
 	}
 	wrong = m;
-	wrong.kwidth = 65;
-	check(alex_encode(items, &wrong, form_of(inner), room, &desc) == 0, "width 65 is encoded");
+	wrong.kwidth = test_wide ? 129 : 65;
+	check(alex_encode(items, &wrong, form_of(inner), room, &desc) == 0,
+		  "a width beyond the key's is encoded");
 	wrong = m;
 	wrong.idx0 = (uint8) (129 - n);
 	check(alex_encode(items, &wrong, form_of(inner), room, &desc) == 0, "index 128 is encoded");
@@ -238,12 +240,17 @@ density(void)
 int
 main(void)
 {
-	for (int dist = 0; dist < DIST_COUNT; dist++)
+	for (int wide = 0; wide <= 1; wide++)
 	{
-		distribution((AlexDist) dist, false);
-		distribution((AlexDist) dist, true);
-		ok(true, "blocks and slices, %s", dist_names[dist]);
+		test_wide = wide;
+		for (int dist = 0; dist < DIST_COUNT; dist++)
+		{
+			distribution((AlexDist) dist, false);
+			distribution((AlexDist) dist, true);
+			ok(true, "blocks and slices, %s, %d-byte keys", dist_names[dist], wide ? 16 : 8);
+		}
 	}
+	test_wide = false;
 	density();
 	ok(true, "density");
 	return done();

@@ -2,7 +2,7 @@
  * test_alex_page.c
  *		Levels of pages grown by the real insertion policy, against sorted arrays.
  */
-// sources: src/codec/linear.c src/alex/alex_page.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c
+// sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c
 #include "alex_testing.h"
 
 static Level level;
@@ -83,7 +83,8 @@ intruder(const Node *n, uint64 kind)
 	item.flags = 0;
 	item.child = (uint32) unit_random();
 	if (at + 1 < (uint32) n->nlive && left[1].key - left->key > 1)
-		item.key += 1 + unit_random_below(left[1].key - left->key - 1);
+		item.key += 1 + unit_random_below(
+							(uint64) Min(left[1].key - left->key - 1, (AlexKey) PG_UINT64_MAX));
 	switch (kind)
 	{
 		case 0:
@@ -111,7 +112,7 @@ line(AlexItem *items, uint32 n, uint32 shift, uint32 cold_every)
 {
 	for (uint32 i = 0; i < n; i++)
 	{
-		AlexItem item = { ((uint64) i + 1) << shift, ((uint64) i / 200 << 16) | (i % 200 + 1), i,
+		AlexItem item = { ((AlexKey) i + 1) << shift, ((uint64) i / 200 << 16) | (i % 200 + 1), i,
 						  0 };
 
 		if (cold_every > 0 && i % cold_every == 0)
@@ -147,7 +148,8 @@ invade(const AlexItem *items, uint32 n, bool inner, uint64 kind, bool marks)
 		item = intruder(&level.nodes[node], kind);
 		/* now and then a whole tail's worth of them */
 		if (i % 100 < 60 && spare > 2048)
-			item.key = PG_UINT64_MAX - 5000 + i * 16 + unit_random_below(16);
+			item.key = (test_wide ? ALEX_KEY_ALL_ONES : PG_UINT64_MAX) - 5000 + i * 16 +
+					   unit_random_below(16);
 		if (alex_less(0, 0, item.key, item.tag))
 			(void) level_insert(&level, &item);
 		if (marks && i % 50 == 49)
@@ -163,7 +165,7 @@ invasions(void)
 
 	for (uint64 kind = 0; kind < 5; kind++)
 	{
-		for (uint32 shift = 0; shift <= 48; shift += 8)
+		for (uint32 shift = 0; shift <= (test_wide ? 112 : 48); shift += test_wide ? 28 : 8)
 			for (uint32 cold = 0; cold < 4; cold++)
 			{
 				uint32 n = line(items, lengthof(items), shift, cold);
@@ -302,6 +304,24 @@ full_count(bool inner)
 	level_free(&level);
 }
 
+/* 16-byte keys: fewer rounds of the same, since what differs is the key column */
+static void
+wide_keys(void)
+{
+	test_wide = true;
+	for (int dist = 0; dist < DIST_COUNT; dist++)
+	{
+		grow((AlexDist) dist, false, ALEX_LEAF_ENTRIES_DEFAULT, 900, true);
+		grow((AlexDist) dist, true, ALEX_LEAF_ENTRIES_MAX, 700, false);
+		ok(true, "16-byte keys, %s", dist_names[dist]);
+	}
+	full_page_marks();
+	ok(true, "16-byte keys, MARK on full pages");
+	invasions();
+	ok(true, "16-byte keys, merges and splits of full pages stay within bounds");
+	test_wide = false;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -323,5 +343,6 @@ main(int argc, char **argv)
 	ok(true, "MARK on full pages");
 	invasions();
 	ok(true, "merges and splits of full pages stay within bounds");
+	wide_keys();
 	return done();
 }

@@ -53,6 +53,50 @@ round_trip(uint32 n, uint32 w)
 	free(stream);
 }
 
+static void
+round_trip_wide(uint32 n, uint32 w)
+{
+	uint128 values[128];
+	uint64 narrow[128];
+	uint128 mask = w == 0 ? 0 : ~(uint128) 0 >> (128 - w);
+	uint32 bytes = BITPACK_BYTES(n, w);
+	uint8 *exact = malloc(bytes + 1);
+	uint8 *stream = malloc(bytes + SLACK);
+	uint32 kind = (uint32) unit_random_below(3);
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		values[i] = kind == 0 ? ~(uint128) 0 : (uint128) unit_random_bits() << 64 | unit_random();
+		if (kind == 2)
+			values[i] &= mask;
+		narrow[i] = (uint64) values[i];
+	}
+	memset(exact, 0xAA, bytes + 1);
+	check(bitpack_put_all_wide(exact, values, n, w) == bytes, "n %u w %u: bytes written", n, w);
+	check(exact[bytes] == 0xAA, "n %u w %u: writes behind the stream", n, w);
+	memset(stream, 0xFF, bytes + SLACK);
+	memcpy(stream, exact, bytes);
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint128 slow = 0;
+
+		for (uint32 b = 0; b < w; b++)
+			slow |= (uint128) bit_at(stream, i * w + b) << b;
+		check(slow == (values[i] & mask), "n %u w %u: field %u has its bits elsewhere", n, w, i);
+		check(bitpack_get_wide(stream, i, w) == slow, "n %u w %u: field %u reads wrong", n, w, i);
+	}
+	for (uint32 bit = n * w; bit < 8 * bytes; bit++)
+		check(!bit_at(stream, bit), "n %u w %u: padding is not zero", n, w);
+	if (w <= 64)
+	{
+		check(bitpack_put_all(stream, narrow, n, w) == bytes, "n %u w %u: bytes", n, w);
+		check(memcmp(stream, exact, bytes) == 0, "n %u w %u: other bytes than the narrow form", n,
+			  w);
+	}
+	free(exact);
+	free(stream);
+}
+
 /* a stream may start at any byte */
 static void
 unaligned(void)
@@ -105,6 +149,13 @@ main(void)
 		for (uint32 n = 1; n <= 128; n++)
 			round_trip(n, w);
 	ok(true, "put and get, widths 0..64, counts 1..128, to the byte");
+	for (uint32 w = 0; w <= 128; w++)
+		for (uint32 n = 1; n <= 128; n += n < 8 ? 1 : 7)
+			round_trip_wide(n, w);
+	ok(true, "put and get, widths 0..128, to the byte");
+	for (uint32 w = 1; w <= 128; w++)
+		check(bitpack_width_wide(~(uint128) 0 >> (128 - w)) == w, "width of %u bits", w);
+	ok(true, "width of a wide number");
 	unaligned();
 	ok(true, "streams at any byte");
 	ranks();
