@@ -74,13 +74,15 @@ BEGIN
 		(SELECT attnum FROM pg_attribute WHERE attrelid = t AND attname = k) ORDER BY indexrelid LIMIT 1;
 	dirs[1] := dirs[1] || CASE WHEN nulls_first THEN ' NULLS FIRST' ELSE ' NULLS LAST' END;
 	dirs[2] := dirs[2] || CASE WHEN nulls_first THEN ' NULLS LAST' ELSE ' NULLS FIRST' END;
-	PERFORM set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'on', true);
+	PERFORM set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'on', true),
+		set_config('enable_indexonlyscan', 'off', true);
 	EXECUTE format('SELECT %s FROM (SELECT id, %I AS k FROM %s) s', sums, k, t) INTO heap;
-	PERFORM set_config('enable_indexscan', 'on', true), set_config('enable_seqscan', 'off', true);
+	PERFORM set_config('enable_indexscan', 'on', true), set_config('enable_seqscan', 'off', true),
+		set_config('enable_indexonlyscan', 'on', true);
 
 	FOREACH dir IN ARRAY dirs LOOP
 		EXECUTE format('EXPLAIN (COSTS OFF) SELECT id, %I FROM %s ORDER BY 2 %s', k, t, dir) INTO plan;
-		IF plan !~ '^Index Scan' THEN
+		IF plan !~ '^Index (Only )?Scan' THEN
 			RETURN 'plan: ' || plan;
 		END IF;
 		EXECUTE format('SELECT %s FROM (SELECT id, %I AS k FROM %s ORDER BY 2 %s) s', sums, k, t, dir)
