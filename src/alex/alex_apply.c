@@ -7,6 +7,7 @@
 #endif
 
 #include "alex/alex_apply.h"
+#include "alex/alex_unlink.h"
 
 /*
  * Scratch space.  Static, so that redo allocates nothing; a backend runs one
@@ -565,6 +566,19 @@ alex_apply(char *page, const char *op, uint32 len)
 				return false;
 			memcpy(&o->left, p, 4);
 			return true;
+		case ALEX_OP_SET_RIGHT:
+			if (len != 4)
+				return false;
+			memcpy(&o->right, p, 4);
+			return true;
+		case ALEX_OP_HALF_DEAD:
+			return alex_apply_half_dead(page, p, len);
+		case ALEX_OP_DELETED:
+			return alex_apply_deleted(page, p, len);
+		case ALEX_OP_SET_LOW:
+			return alex_apply_set_low(page, p, len, &apply_plan, apply_image);
+		case ALEX_OP_UNLINK:
+			return alex_apply_unlink(page, p, len, &apply_plan, apply_image);
 		case ALEX_OP_CLEAR_FLAGS:
 		{
 			uint16 flags;
@@ -708,6 +722,55 @@ alex_op_set_left(char *dst, uint32 left)
 	dst[0] = ALEX_OP_SET_LEFT;
 	memcpy(dst + 1, &left, 4);
 	return 5;
+}
+
+uint32
+alex_op_set_right(char *dst, uint32 right)
+{
+	dst[0] = ALEX_OP_SET_RIGHT;
+	memcpy(dst + 1, &right, 4);
+	return 5;
+}
+
+uint32
+alex_op_half_dead(char *dst, uint32 top)
+{
+	dst[0] = ALEX_OP_HALF_DEAD;
+	memcpy(dst + 1, &top, 4);
+	return 5;
+}
+
+uint32
+alex_op_deleted(char *dst, uint64 safexid)
+{
+	dst[0] = ALEX_OP_DELETED;
+	memcpy(dst + 1, &safexid, 8);
+	return 9;
+}
+
+uint32
+alex_op_set_low(char *dst, const AlexPlan *plan, AlexForm form, bool infinite, AlexKey key,
+				uint64 tag)
+{
+	uint32 len = 2 + ALEX_FENCE_BYTES(ALEX_KEY_BYTES(form));
+
+	dst[0] = ALEX_OP_SET_LOW;
+	dst[1] = infinite;
+	alex_fence_store(dst + 2, form.wide, key, tag);
+	if (plan != NULL)
+		len += alex_plan_write(plan, 0, plan->count, form, dst + len, ALEX_PLAN_BYTES_MAX);
+	return len;
+}
+
+uint32
+alex_op_unlink(char *dst, const AlexPlan *plan, AlexForm form, uint32 number, uint32 gone,
+			   uint32 heir)
+{
+	dst[0] = ALEX_OP_UNLINK;
+	memcpy(dst + 1, &number, 4);
+	memcpy(dst + 5, &gone, 4);
+	memcpy(dst + 9, &heir, 4);
+	return 13 + alex_plan_write(plan, 0, plan->count, form, dst + 13, ALEX_PLAN_BYTES_MAX);
 }
 
 uint32

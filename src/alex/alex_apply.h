@@ -27,7 +27,13 @@ typedef enum AlexOp
 	ALEX_OP_MARK = 9,		 /* bitmap: base ranks, gap slots, tail entries to remove */
 	ALEX_OP_META_ROOT = 10,	 /* u32 root, u32 level */
 	ALEX_OP_META_FLAG = 11,	 /* u32 flags to set */
-	ALEX_OP_UNMARK = 12		 /* u16 base rank: a removed entry lives again */
+	ALEX_OP_UNMARK = 12,	 /* u16 base rank: a removed entry lives again */
+	/* page deletion, see alex_unlink.c */
+	ALEX_OP_HALF_DEAD = 13, /* empty leaf: u32 parent that goes with it, or none */
+	ALEX_OP_DELETED = 14,	/* u64 safexid */
+	ALEX_OP_SET_LOW = 15,	/* u8 infinite, low fence; inner page: plan of all its entries */
+	ALEX_OP_SET_RIGHT = 16, /* u32 right */
+	ALEX_OP_UNLINK = 17		/* inner: u32 number, u32 child that goes, u32 its heir, plan */
 } AlexOp;
 
 /* directory slots added when the directory is full at a seal; redo relies on it: never change */
@@ -62,6 +68,14 @@ extern uint32 alex_op_rebuild(char *dst, const AlexPlan *plan, AlexForm form, co
 extern uint32 alex_op_split_left(char *dst, const AlexPlan *plan, AlexForm form, int cut,
 								 uint32 right, AlexKey key, uint64 tag);
 extern uint32 alex_op_set_left(char *dst, uint32 left);
+extern uint32 alex_op_set_right(char *dst, uint32 right);
+extern uint32 alex_op_half_dead(char *dst, uint32 top);
+extern uint32 alex_op_deleted(char *dst, uint64 safexid);
+/* plan: of an inner page, with its first separator lowered; NULL on a leaf */
+extern uint32 alex_op_set_low(char *dst, const AlexPlan *plan, AlexForm form, bool infinite,
+							  AlexKey key, uint64 tag);
+extern uint32 alex_op_unlink(char *dst, const AlexPlan *plan, AlexForm form, uint32 number,
+							 uint32 gone, uint32 heir);
 extern uint32 alex_op_clear_flags(char *dst, uint16 flags);
 extern uint32 alex_op_mark(char *dst, const uint8 *drops, uint32 bits);
 extern uint32 alex_op_unmark(char *dst, uint32 rank);

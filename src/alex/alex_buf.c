@@ -13,6 +13,7 @@
 #include "storage/freespace.h"
 #include "storage/indexfsm.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "alex/alex_apply.h"
 #include "alex/alex_buf.h"
@@ -27,32 +28,43 @@
 
 /* ---- reading pages ---- */
 
+/* NULL, or why the page is not a tree page of this level without one of these flags */
+static const char *
+page_problem(Buffer buf, uint32 level, uint16 flags)
+{
+	const char *page = alex_page(buf);
+	const AlexPageOpaque *o = alex_opaque(page);
+	const char *problem;
+
+	if (PageIsNew(BufferGetPage(buf)))
+		return "unexpected zero page";
+	problem = alex_page_check_header(page);
+	if (problem != NULL)
+		return problem;
+	if (o->kind == ALEX_KIND_META)
+		return "metapage where a tree page was expected";
+	if (o->level != level)
+		return "page is not of the expected level";
+	if (o->flags & flags)
+		return "deleted page is still linked";
+	/* siblings continue each other's fences: a walk to the right always ends */
+	if (!alex_page_fences_ascend(page))
+		return "low fence is not below the high fence";
+	return NULL;
+}
+
 void
 alex_check_buf(Relation rel, Buffer buf, uint32 level)
 {
-	const char *page = alex_page(buf);
-	BlockNumber block = BufferGetBlockNumber(buf);
-	const char *problem;
-	const AlexPageOpaque *o = alex_opaque(page);
+	const char *problem = page_problem(buf, level, ALEX_DELETED | ALEX_HALF_DEAD);
 
-	if (PageIsNew(BufferGetPage(buf)))
-		om_index_corrupted(rel, block, "unexpected zero page");
-	problem = alex_page_check_header(page);
 	if (problem != NULL)
-		om_index_corrupted(rel, block, problem);
-	if (o->kind == ALEX_KIND_META)
-		om_index_corrupted(rel, block, "metapage where a tree page was expected");
-	if (o->level != level)
-		om_index_corrupted(rel, block, "page is not of the expected level");
-	if (o->flags & (ALEX_DELETED | ALEX_HALF_DEAD))
-		om_index_corrupted(rel, block, "deleted page is still linked");
-	/* with the check in alex_step_right: a walk to the right always ends */
-	if (!alex_page_fences_ascend(page))
-		om_index_corrupted(rel, block, "low fence is not below the high fence");
+		om_index_corrupted(rel, BufferGetBlockNumber(buf), problem);
 }
 
-Buffer
-alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level)
+/* pin and lock, unchecked */
+static Buffer
+lock_block(Relation rel, BlockNumber block, int mode)
 {
 	Buffer buf;
 
@@ -62,6 +74,14 @@ alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level)
 	if (unlikely(om_buffer_locked_by_me(buf)))
 		om_index_corrupted(rel, block, "link leads back to a page on the way");
 	LockBuffer(buf, mode);
+	return buf;
+}
+
+Buffer
+alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level)
+{
+	Buffer buf = lock_block(rel, block, mode);
+
 	alex_check_buf(rel, buf, level);
 	return buf;
 }
@@ -89,6 +109,17 @@ alex_trybuf(Relation rel, BlockNumber block, int mode, uint32 level)
 		return buf;
 	UnlockReleaseBuffer(buf);
 	return InvalidBuffer;
+}
+
+Buffer
+alex_getbuf_linked(Relation rel, BlockNumber block, int mode, uint32 level)
+{
+	Buffer buf = lock_block(rel, block, mode);
+	const char *problem = page_problem(buf, level, ALEX_DELETED);
+
+	if (problem != NULL)
+		om_index_corrupted(rel, block, problem);
+	return buf;
 }
 
 Buffer
@@ -162,13 +193,28 @@ refresh_root(Relation rel, BlockNumber *root, uint32 *level)
 
 /* ---- allocation ---- */
 
+bool
+alex_page_recyclable(Buffer buf)
+{
+	const char *page = alex_page(buf);
+
+	if (PageIsNew(BufferGetPage(buf)))
+		return true;
+	if (alex_page_check_header(page) != NULL || alex_opaque(page)->kind == ALEX_KIND_META ||
+		!(alex_opaque(page)->flags & ALEX_DELETED))
+		return false;
+	/* whoever might still have a link to it holds back the horizon; of all databases, to be safe */
+	return GlobalVisCheckRemovableFullXid(NULL,
+										  FullTransactionIdFromU64(alex_opaque(page)->safexid));
+}
+
 Buffer
 alex_allocbuf(Relation rel)
 {
 	/*
 	 * The free space map is only a hint: it may name a page that is in use, even
 	 * one we hold locked, or one twice.  So never wait for its lock, and take it
-	 * only if it is all zeroes under the lock.
+	 * only if it is free under the lock.
 	 */
 	for (;;)
 	{
@@ -180,8 +226,14 @@ alex_allocbuf(Relation rel)
 		buf = ReadBuffer(rel, block);
 		if (ConditionalLockBuffer(buf))
 		{
-			if (PageIsNew(BufferGetPage(buf)))
+			if (alex_page_recyclable(buf))
+			{
+				/* a standby's scan may be on the way to it, as ours were */
+				if (!PageIsNew(BufferGetPage(buf)))
+					om_log_conflict_full(
+						rel, FullTransactionIdFromU64(alex_opaque(alex_page(buf))->safexid), false);
 				return buf;
+			}
 			UnlockReleaseBuffer(buf);
 		}
 		else
@@ -215,10 +267,13 @@ alex_step_right(Relation rel, Buffer buf, int mode)
 	CHECK_FOR_INTERRUPTS();
 	if (next == InvalidBlockNumber || next == block)
 		om_index_corrupted(rel, block, "right link is missing");
-	buf = alex_getbuf(rel, next, mode, level);
-	if (!starts_at(alex_page(buf), &high))
-		om_index_corrupted(rel, next, "low fence differs from the left sibling's high fence");
-	return buf;
+	buf = lock_block(rel, next, mode);
+	if (page_problem(buf, level, ALEX_DELETED | ALEX_HALF_DEAD) == NULL &&
+		starts_at(alex_page(buf), &high))
+		return buf;
+	/* deleted meanwhile, or damaged: what the descent finds */
+	UnlockReleaseBuffer(buf);
+	return alex_descend(rel, level, high.key, high.tag, false, mode, false);
 }
 
 static inline bool
@@ -253,7 +308,7 @@ finish_met_split(Relation rel, Buffer buf, int mode)
 		UnlockReleaseBuffer(buf);
 }
 
-/* what alex_descend was asked for */
+/* what alex_descend was asked for, and what was in its way */
 typedef struct Descent
 {
 	uint32 level;
@@ -262,7 +317,15 @@ typedef struct Descent
 	bool strict;
 	int mode;
 	bool for_write;
+	const char *problem; /* with the page at a link's end */
+	BlockNumber block;	 /* that page */
 } Descent;
+
+/*
+ * Each time a descent starts again because of a page, that page has been deleted
+ * between the reading of a link and the locking of the page.  So often that does not happen.
+ */
+#define DESCENTS_MAX 100
 
 /* does the page begin behind the target? */
 static inline bool
@@ -278,32 +341,55 @@ starts_right_of(const char *page, const Descent *d)
 }
 
 /*
- * One attempt from a given root.  InvalidBuffer: start again; *stale says that
- * this was because the page is not the root.
+ * The page at the end of a link, locked, if it is what the link promises; else
+ * InvalidBuffer, and d->problem says what is wrong with it.
  */
 static Buffer
-descend_once(Relation rel, BlockNumber root, uint32 root_level, const Descent *d, bool *stale)
+follow(Relation rel, BlockNumber block, int mode, uint32 level, Descent *d, const char *misplaced)
+{
+	Buffer buf = lock_block(rel, block, mode);
+
+	d->problem = page_problem(buf, level, ALEX_DELETED | ALEX_HALF_DEAD);
+	if (likely(d->problem == NULL && !starts_right_of(alex_page(buf), d)))
+		return buf;
+	if (d->problem == NULL)
+		d->problem = misplaced;
+	d->block = block;
+	UnlockReleaseBuffer(buf);
+	return InvalidBuffer;
+}
+
+/*
+ * One attempt from a given root.  InvalidBuffer: start again; *stale says that
+ * this was because the page is not the root, d->problem that it was because of a page.
+ */
+static Buffer
+descend_once(Relation rel, BlockNumber root, uint32 root_level, Descent *d, bool *stale)
 {
 	BlockNumber block = root;
-	BlockNumber parent = ALEX_METAPAGE;
 
+	d->problem = NULL;
 	for (uint32 level = root_level;; level--)
 	{
 		int page_mode = level == d->level ? d->mode : BUFFER_LOCK_SHARE;
-		Buffer buf = alex_getbuf(rel, block, page_mode, level);
-		const char *page = alex_page(buf);
+		Buffer buf =
+			follow(rel, block, page_mode, level, d, "downlink leads to a page right of its range");
+		const char *page;
 		AlexItem child;
 
+		if (!BufferIsValid(buf))
+			return InvalidBuffer;
+		page = alex_page(buf);
 		if (block == root && level == root_level && !(alex_opaque(page)->flags & ALEX_ROOT))
 		{
 			UnlockReleaseBuffer(buf);
 			*stale = true;
 			return InvalidBuffer;
 		}
-		if (starts_right_of(page, d))
-			om_index_corrupted(rel, parent, "downlink leads to a page right of its range");
 		for (;;)
 		{
+			BlockNumber next;
+
 			/* before stepping right: a writer never enters an unlinked right half */
 			if (d->for_write && (alex_opaque(page)->flags & ALEX_INCOMPLETE_SPLIT))
 			{
@@ -312,7 +398,16 @@ descend_once(Relation rel, BlockNumber root, uint32 root_level, const Descent *d
 			}
 			if (!must_step_right(page, d->key, d->tag, d->strict))
 				break;
-			buf = alex_step_right(rel, buf, page_mode);
+			block = BufferGetBlockNumber(buf);
+			next = alex_opaque(page)->right;
+			UnlockReleaseBuffer(buf);
+			CHECK_FOR_INTERRUPTS();
+			if (next == InvalidBlockNumber || next == block)
+				om_index_corrupted(rel, block, "right link is missing");
+			buf = follow(rel, next, page_mode, level, d,
+						 "low fence differs from the left sibling's high fence");
+			if (!BufferIsValid(buf))
+				return InvalidBuffer;
 			page = alex_page(buf);
 		}
 		if (level == d->level)
@@ -321,7 +416,6 @@ descend_once(Relation rel, BlockNumber root, uint32 root_level, const Descent *d
 		if (!alex_inner_child(page, d->key, d->tag, d->strict, &child))
 			om_index_corrupted(rel, block, "inner page cannot be searched");
 		UnlockReleaseBuffer(buf);
-		parent = block;
 		block = child.child;
 	}
 }
@@ -372,11 +466,12 @@ Buffer
 alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict, int mode,
 			 bool for_write)
 {
-	Descent d = { level, key, tag, strict, mode, for_write };
+	Descent d = { level, key, tag, strict, mode, for_write, NULL, InvalidBlockNumber };
 	AlexCache *cache = alex_cache(rel);
 	BlockNumber root = cache->root;
 	uint32 root_level = cache->level;
 	bool fresh = false;
+	int in_the_way = 0;
 
 	if (level == 0 && !for_write)
 	{
@@ -400,6 +495,8 @@ alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict, i
 		if (BufferIsValid(buf))
 			return buf;
 		CHECK_FOR_INTERRUPTS();
+		if (d.problem != NULL && ++in_the_way >= DESCENTS_MAX)
+			om_index_corrupted(rel, d.block, d.problem);
 		refresh_root(rel, &root, &root_level);
 		/* a new root is always another page */
 		if (stale && fresh && root == tried)
@@ -444,7 +541,7 @@ alex_note_generic(Relation rel)
 		 * Index-only scans that standbys have begun rely on redo to wait for
 		 * their pins, which it will not do from now on: end them.
 		 */
-		om_log_conflict(rel, xid);
+		om_log_conflict(rel, xid, false);
 	}
 	UnlockReleaseBuffer(buf);
 	/* the cache may have been invalidated meanwhile */

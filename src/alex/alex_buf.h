@@ -49,6 +49,12 @@ extern Buffer alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 leve
  */
 extern Buffer alex_trybuf(Relation rel, BlockNumber block, int mode, uint32 level);
 
+/*
+ * alex_getbuf_linked --- the same for a sibling link followed under the lock of the
+ * page that has it: such a page may be half-dead.
+ */
+extern Buffer alex_getbuf_linked(Relation rel, BlockNumber block, int mode, uint32 level);
+
 /* check a locked page that must be a live tree page of this level */
 extern void alex_check_buf(Relation rel, Buffer buf, uint32 level);
 
@@ -68,19 +74,24 @@ alex_page(Buffer buf)
 }
 
 /*
- * alex_allocbuf --- a page nobody refers to: all zeroes, pinned, exclusively
- * locked.  It stays zero until the record that links it, so that an error in
- * between leaves a page VACUUM recognises as free.
+ * alex_allocbuf --- a page nobody refers to: all zeroes, or deleted so long ago that
+ * nobody can be on the way to it; pinned, exclusively locked.  It stays as it is until
+ * the record that links it, so that an error in between leaves a page VACUUM recognises
+ * as free.
  */
 extern Buffer alex_allocbuf(Relation rel);
+
+/* may this locked page be used for something else? */
+extern bool alex_page_recyclable(Buffer buf);
 
 /*
  * alex_descend --- the page of `level` whose range holds the target.
  *
  * Returns it pinned and locked in `mode`: low <= target < high, or, with strict,
  * low < target <= high (to read entries below the target).  Locks one page at
- * a time.  A writer (for_write) finishes every incomplete split it meets
- * and starts again; it may hold locks on pages of lower levels only.
+ * a time, so a page it is on the way to may be deleted meanwhile: it starts again.  A
+ * writer (for_write) finishes every incomplete split it meets and starts again; it may hold
+ * locks on pages of lower levels only.
  *
  * To a leaf, and not for_write, the model cache may know the way: then only the leaf
  * is read.
@@ -89,8 +100,8 @@ extern Buffer alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, 
 						   int mode, bool for_write);
 
 /*
- * alex_step_right --- unlock and release buf, return its right sibling locked.
- * The sibling's low must equal buf's high (I2).
+ * alex_step_right --- unlock and release buf, return the page of its level, locked, that
+ * holds what comes behind it: its right sibling, or what took that one's place.
  */
 extern Buffer alex_step_right(Relation rel, Buffer buf, int mode);
 

@@ -74,8 +74,8 @@
 /* page flags (values are on disk) */
 #define ALEX_ROOT 0x0001			 /* the tree's root, as the metapage says */
 #define ALEX_INCOMPLETE_SPLIT 0x0002 /* right sibling has no downlink yet */
-#define ALEX_HALF_DEAD 0x0004		 /* reserved for page deletion */
-#define ALEX_DELETED 0x0008			 /* reserved for page deletion */
+#define ALEX_HALF_DEAD 0x0004		 /* leaf without a downlink, being deleted */
+#define ALEX_DELETED 0x0008			 /* not in the tree; free once safexid is in the past */
 #define ALEX_LOW_INF 0x0010			 /* leftmost of its level: low = -infinity */
 #define ALEX_HIGH_INF 0x0020		 /* rightmost of its level: high = +infinity */
 #define ALEX_FLAGS_VALID 0x803F

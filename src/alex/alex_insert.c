@@ -16,11 +16,11 @@
 #include "base/stop_point.h"
 
 static void
-alex_insert_entry(Relation rel, const AlexItem *item)
+alex_insert_entry(Relation rel, const AlexItem *item, const AlexRow *row)
 {
 	Buffer leaf = alex_descend(rel, 0, item->key, item->tag, false, BUFFER_LOCK_EXCLUSIVE, true);
 
-	alex_add_entry(rel, leaf, item, InvalidBuffer);
+	alex_add_entry(rel, leaf, item, InvalidBuffer, row);
 }
 
 bool
@@ -29,6 +29,7 @@ alexinsert(Relation rel, Datum *values, bool *isnull, ItemPointer tid, Relation 
 {
 	AlexItem item = { 0 };
 	bool is_unique = true;
+	AlexRow for_row = { heap, index_unchanged };
 
 	alex_key_encode(&alex_cache(rel)->info, values, isnull, tid, &item.key, &item.tag);
 	alex_note_generic(rel);
@@ -39,10 +40,10 @@ alexinsert(Relation rel, Datum *values, bool *isnull, ItemPointer tid, Relation 
 		Buffer leaf = alex_unique_check(rel, heap, &row, check_unique, &is_unique);
 
 		if (BufferIsValid(leaf))
-			alex_add_entry(rel, leaf, &item, InvalidBuffer);
+			alex_add_entry(rel, leaf, &item, InvalidBuffer, &for_row);
 	}
 	else if (check_unique != UNIQUE_CHECK_EXISTING)
-		alex_insert_entry(rel, &item);
+		alex_insert_entry(rel, &item, &for_row);
 	STOP_POINT("alex_insert_done");
 	return is_unique;
 }

@@ -107,12 +107,13 @@ add_page(Relation index, Buffer buf, LevelStats *s)
 }
 
 static void
-put_row(ReturnSetInfo *rsinfo, uint32 level, const LevelStats *s)
+put_row(ReturnSetInfo *rsinfo, int64 level, const LevelStats *s)
 {
 	Datum values[12];
 	bool nulls[12] = { false };
 
 	values[0] = Int32GetDatum((int32) level);
+	nulls[0] = level < 0;
 	values[1] = Int64GetDatum(s->pages);
 	values[2] = Int64GetDatum(s->entries);
 	values[3] = Int64GetDatum(s->removed);
@@ -131,8 +132,35 @@ put_row(ReturnSetInfo *rsinfo, uint32 level, const LevelStats *s)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/* the pages outside the tree, if there are any, as a row without a level */
+static void
+put_unused(ReturnSetInfo *rsinfo, Relation index)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(index);
+	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+	LevelStats s = { 0 };
+
+	for (BlockNumber block = ALEX_METAPAGE + 1; block < nblocks; block++)
+	{
+		Buffer buf = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+
+		CHECK_FOR_INTERRUPTS();
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		if (PageIsNew(BufferGetPage(buf)) ||
+			(alex_page_check_header(alex_page(buf)) == NULL &&
+			 (alex_opaque(alex_page(buf))->flags & (ALEX_HALF_DEAD | ALEX_DELETED))))
+			s.pages++;
+		UnlockReleaseBuffer(buf);
+	}
+	FreeAccessStrategy(strategy);
+	s.bytes_free = s.pages * BLCKSZ;
+	if (s.pages > 0)
+		put_row(rsinfo, -1, &s);
+}
+
 /*
- * omendb.alex_stats(index regclass) --- one row per level, the root's first.
+ * omendb.alex_stats(index regclass) --- one row per level, the root's first, then one of
+ * unused pages.
  *
  * Locks one page at a time in share mode, so the figures of a changing index
  * are of slightly different moments.
@@ -165,8 +193,9 @@ omendb_alex_stats(PG_FUNCTION_ARGS)
 			add_page(index, buf, &s);
 		}
 		UnlockReleaseBuffer(buf);
-		put_row(rsinfo, (uint32) level, &s);
+		put_row(rsinfo, level, &s);
 	}
+	put_unused(rsinfo, index);
 	index_close(index, AccessShareLock);
 	table_close(heap, AccessShareLock);
 	return (Datum) 0;

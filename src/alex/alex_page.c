@@ -646,6 +646,66 @@ alex_run_item(const char *page, uint32 r, AlexItem *item)
 }
 
 bool
+alex_page_find(const char *page, AlexKey key, uint64 tag, uint32 *number)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	AlexPagePos pos;
+	AlexItem item;
+
+	if (!alex_page_search(page, key, tag, false, &pos))
+		return false;
+	if (pos.gap < o->ngap)
+	{
+		alex_gap_item(page, pos.gap, &item);
+		if (item.key == key && item.tag == tag)
+		{
+			*number = (uint32) o->nbase + alex_gap_order(page)[pos.gap];
+			return true;
+		}
+	}
+	if (!alex_run_item(page, pos.run, &item) || item.key != key || item.tag != tag ||
+		(item.flags & ALEX_ITEM_REMOVED))
+		return false;
+	*number = pos.run < o->nbase ? pos.run : pos.run + o->ngap;
+	return true;
+}
+
+bool
+alex_page_set_dead(char *page, uint32 number)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	uint8 *bits;
+
+	if (number < o->nbase)
+	{
+		AlexBlock blk;
+
+		if (!alex_block_open(page, alex_page_block_of(page, number), &blk) || number < blk.cum ||
+			number - blk.cum >= blk.n)
+			return false;
+		/* the block's pointers are read-only views of this very page */
+		bits = (uint8 *) page + (blk.dead - (const uint8 *) page);
+		number -= blk.cum;
+	}
+	else if (number - o->nbase < o->ngap)
+	{
+		bits = alex_gap_dead(page);
+		number -= o->nbase;
+	}
+	else
+	{
+		bits = alex_tail_dead(page);
+		number -= (uint32) o->nbase + o->ngap;
+		if (number >= o->ntail)
+			return false;
+	}
+	if (bitmap_test(bits, number))
+		return false;
+	bitmap_set(bits, number);
+	return true;
+}
+
+bool
 alex_inner_child(const char *page, AlexKey key, uint64 tag, bool strict, AlexItem *item)
 {
 	AlexPagePos pos;

@@ -390,6 +390,17 @@ extern bool alex_page_search(const char *page, AlexKey key, uint64 tag, bool or_
 /* entry at rank r of the run; false = damage */
 extern bool alex_run_item(const char *page, uint32 r, AlexItem *item);
 
+/*
+ * Entry numbers, as in the bitmaps of alex_page_decode and of ops: base ranks, then
+ * gap slots, then tail entries.
+ *
+ * alex_page_find --- the number of the entry (key, tag); false if there is none
+ * that is not removed, or the page is damaged.
+ * alex_page_set_dead --- set its dead bit; false if it was set, or damage.
+ */
+extern bool alex_page_find(const char *page, AlexKey key, uint64 tag, uint32 *number);
+extern bool alex_page_set_dead(char *page, uint32 number);
+
 /* block that holds base rank r (< nbase) */
 extern uint32 alex_page_block_of(const char *page, uint32 r);
 

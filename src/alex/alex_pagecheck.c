@@ -136,7 +136,8 @@ check_fences(const char *page)
 		return "low fence is not below the high fence";
 	if (((o->flags & ALEX_HIGH_INF) != 0) != (o->right == 0xFFFFFFFF))
 		return "high fence and right link disagree about the end of the level";
-	if (((o->flags & ALEX_LOW_INF) != 0) != (o->left == 0xFFFFFFFF))
+	/* the other way round, what lies left is about to be deleted */
+	if (!(o->flags & ALEX_LOW_INF) && o->left == 0xFFFFFFFF)
 		return "low fence and left link disagree about the start of the level";
 	/* the runs are sorted: their ends decide */
 	if (o->nbase + o->ntail > 0)
@@ -223,6 +224,14 @@ alex_page_check(const char *page)
 		return problem;
 	if ((uint32) (alex_header(page)->upper - alex_header(page)->lower) < missing_removed)
 		return "free space is smaller than the reserve for removed marks"; /* I7 */
+	if (o->flags & (ALEX_HALF_DEAD | ALEX_DELETED))
+	{
+		if (alex_page_entries(page) > 0)
+			return "deleted page has entries";
+		if ((o->flags & ALEX_HALF_DEAD) && o->kind != ALEX_KIND_LEAF)
+			return "inner page is half-dead";
+		return NULL;
+	}
 	if (o->kind == ALEX_KIND_INNER)
 		return check_inner(page);
 	return NULL;

@@ -12,7 +12,10 @@
  * snapshot (as in nbtree).
  *
  * Links are hints (rule C2): the next page must start where this one ended,
- * else the scan descends again from the saved fence.
+ * else the scan descends again from the saved fence.  A page found like that may
+ * reach over the fence, since the deletion of a page gives its range to the right
+ * neighbour: the scan's copy gets the saved fence as its own and the rest of the page is
+ * none of its business, in whichever direction it goes on.
  */
 #include "postgres.h"
 
@@ -20,6 +23,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -46,6 +50,7 @@ alexbeginscan(Relation rel, int nkeys, int norderbys)
 	so->cursor.state = SCAN_START;
 	so->pin = InvalidBuffer;
 	so->cached_block = -1;
+	memset(&so->killed, 0, sizeof(so->killed));
 	scan->opaque = so;
 	return scan;
 }
@@ -56,7 +61,10 @@ alex_scan_drop_page(IndexScanDesc scan)
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 
 	if (so->cursor.state != SCAN_START)
+	{
+		alex_killed_flush(scan->indexRelation, &so->killed, so->block, so->pin);
 		alex_mark_leave(so);
+	}
 	if (BufferIsValid(so->pin))
 		ReleaseBuffer(so->pin);
 	so->pin = InvalidBuffer;
@@ -86,6 +94,8 @@ alexendscan(IndexScanDesc scan)
 		pfree(so->mark);
 	alex_arrays_free(so);
 	alex_tuple_free(so);
+	if (so->killed.entries != NULL)
+		pfree(so->killed.entries);
 	pfree(so);
 }
 
@@ -133,28 +143,47 @@ ends_right_of_low(const AlexScanOpaque *so, const char *page)
 		   alex_less(low.key, low.tag, so->bounds.hi_key, so->bounds.hi_tag);
 }
 
-/* the range's part of a page */
+/* the part of a page that is in the range and from `above` on, up to `below` (NULL: no matter) */
 static bool
-find_range(const AlexScanOpaque *so, const char *page, AlexPagePos *from, AlexPagePos *to)
+find_range(const AlexScanOpaque *so, const char *page, const AlexRawEntry *above,
+		   const AlexRawEntry *below, AlexPagePos *from, AlexPagePos *to)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
+	AlexRawEntry lo = { so->bounds.lo_key, so->bounds.lo_tag };
+	AlexRawEntry hi = { so->bounds.hi_key, so->bounds.hi_tag };
 
-	if (!alex_page_search(page, so->bounds.lo_key, so->bounds.lo_tag, false, from))
+	if (above != NULL && alex_less(lo.key, lo.tag, above->key, above->tag))
+		lo = *above;
+	if (below != NULL && (so->bounds.hi_inf || alex_less(below->key, below->tag, hi.key, hi.tag)))
+		hi = *below;
+	if (!alex_page_search(page, lo.key, lo.tag, false, from))
 		return false;
-	if (so->bounds.hi_inf)
+	if (so->bounds.hi_inf && below == NULL)
 	{
 		to->run = (uint32) o->nbase + o->ntail;
 		to->gap = o->ngap;
 		return true;
 	}
-	return alex_page_search(page, so->bounds.hi_key, so->bounds.hi_tag, false, to) &&
-		   to->run >= from->run && to->gap >= from->gap;
+	return alex_page_search(page, hi.key, hi.tag, false, to) && to->run >= from->run &&
+		   to->gap >= from->gap;
+}
+
+/* is there nothing to return for this entry? */
+static inline bool
+skip_item(IndexScanDesc scan, const AlexItem *item)
+{
+	const AlexScanOpaque *so = (const AlexScanOpaque *) scan->opaque;
+
+	return (item->flags & ALEX_ITEM_REMOVED) ||
+		   ((item->flags & ALEX_ITEM_DEAD) && scan->ignore_killed_tuples) ||
+		   (so->bounds.filter && !alex_key_match(&so->info, &so->bounds, item->key, item->tag));
 }
 
 /* copy the few entries of the range in order */
 static bool
-copy_small(AlexScanOpaque *so, const char *page, AlexPagePos from, AlexPagePos to)
+copy_small(IndexScanDesc scan, const char *page, AlexPagePos from, AlexPagePos to)
 {
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 	AlexItem run = { 0 };
 	AlexItem gap;
 
@@ -175,8 +204,7 @@ copy_small(AlexScanOpaque *so, const char *page, AlexPagePos from, AlexPagePos t
 			from.run++;
 		else
 			from.gap++;
-		if (!(next->flags & ALEX_ITEM_REMOVED) &&
-			(!so->bounds.filter || alex_key_match(&so->info, &so->bounds, next->key, next->tag)))
+		if (!skip_item(scan, next))
 			so->small[so->nsmall++] = *next;
 	}
 	return true;
@@ -185,26 +213,31 @@ copy_small(AlexScanOpaque *so, const char *page, AlexPagePos from, AlexPagePos t
 /*
  * Take over a leaf that is pinned and share-locked, and put the cursor at the
  * end of the range from which `dir` starts.  Unlocks; keeps or drops the pin.
+ *
+ * bound: where the page left before ended in this direction, or NULL.
  */
 static void
-load_page(IndexScanDesc scan, Buffer buf, ScanDirection dir)
+load_page(IndexScanDesc scan, Buffer buf, ScanDirection dir, const AlexRawEntry *bound)
 {
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 	const char *page = alex_page(buf);
+	const AlexRawEntry *above = ScanDirectionIsForward(dir) ? bound : NULL;
+	const AlexRawEntry *below = ScanDirectionIsForward(dir) ? NULL : bound;
 	BlockNumber before = so->block;
 
 	so->block = BufferGetBlockNumber(buf);
 	if (so->arrays != NULL && so->block == before && scan->parallel_scan == NULL)
 		so->dense = true;
-	if (!find_range(so, page, &so->cursor.from, &so->cursor.to))
+	alex_killed_start(&so->killed, buf);
+	if (!find_range(so, page, above, below, &so->cursor.from, &so->cursor.to))
 		damaged(scan, "leaf cannot be searched");
 
-	if (!so->dense &&
+	if (!so->dense && bound == NULL &&
 		so->cursor.to.run - so->cursor.from.run + so->cursor.to.gap - so->cursor.from.gap <=
 			SCAN_SMALL_MAX &&
 		holds_lower_end(so, page) && holds_upper_end(so, page))
 	{
-		if (!copy_small(so, page, so->cursor.from, so->cursor.to))
+		if (!copy_small(scan, page, so->cursor.from, so->cursor.to))
 			damaged(scan, "entry cannot be read");
 		so->cursor.state = SCAN_SMALL;
 		so->cursor.small_pos = ScanDirectionIsForward(dir) ? 0 : so->nsmall;
@@ -212,6 +245,10 @@ load_page(IndexScanDesc scan, Buffer buf, ScanDirection dir)
 	else
 	{
 		memcpy(so->page, page, BLCKSZ);
+		if (above != NULL)
+			alex_page_set_low(so->page, above->key, above->tag);
+		if (below != NULL)
+			alex_page_set_high(so->page, below->key, below->tag);
 		so->cached_block = -1;
 		so->reused = false;
 		so->cursor.state = SCAN_PAGE;
@@ -246,7 +283,7 @@ load_first(IndexScanDesc scan, ScanDirection dir)
 	else
 		buf = alex_descend(scan->indexRelation, 0, b->hi_key, b->hi_tag, true, BUFFER_LOCK_SHARE,
 						   false);
-	load_page(scan, buf, dir);
+	load_page(scan, buf, dir, NULL);
 }
 
 /* a linked page, share-locked, if it is a live leaf at all; else InvalidBuffer */
@@ -305,7 +342,7 @@ step_page(IndexScanDesc scan, ScanDirection dir)
 	alex_scan_drop_page(scan);
 	CHECK_FOR_INTERRUPTS();
 	STOP_POINT("alex_scan_step");
-	load_page(scan, leaf_at(scan->indexRelation, next, bound, forward), dir);
+	load_page(scan, leaf_at(scan->indexRelation, next, bound, forward), dir, &bound);
 	return true;
 }
 
@@ -335,7 +372,8 @@ alex_scan_load(IndexScanDesc scan, ScanDirection dir, BlockNumber block)
 		return;
 	}
 	STOP_POINT("alex_scan_step");
-	load_page(scan, leaf_at(scan->indexRelation, block, bound, forward), dir);
+	/* the bounds exclude what was scanned before: no matter where the page begins */
+	load_page(scan, leaf_at(scan->indexRelation, block, bound, forward), dir, NULL);
 }
 
 /* ---- entries ---- */
@@ -414,8 +452,7 @@ local_next(IndexScanDesc scan, bool forward, AlexItem *item)
 	{
 		if (!page_next(scan, forward, item))
 			return false;
-	} while ((item->flags & ALEX_ITEM_REMOVED) ||
-			 (so->bounds.filter && !alex_key_match(&so->info, &so->bounds, item->key, item->tag)));
+	} while (skip_item(scan, item));
 	return true;
 }
 
@@ -466,7 +503,14 @@ step_range(IndexScanDesc scan, ScanDirection dir)
 		if (forward ? !alex_page_beyond(so->page, b->lo_key, b->lo_tag)
 					: ends_right_of_low(so, so->page))
 		{
-			if (!find_range(so, so->page, &so->cursor.from, &so->cursor.to))
+			AlexRawEntry low = alex_page_low(so->page);
+			AlexRawEntry high = alex_page_high(so->page);
+			uint16 flags = alex_opaque(so->page)->flags;
+
+			/* the copy's fences may be narrower than what it holds */
+			if (!find_range(so, so->page, (flags & ALEX_LOW_INF) ? NULL : &low,
+							(flags & ALEX_HIGH_INF) ? NULL : &high, &so->cursor.from,
+							&so->cursor.to))
 				damaged(scan, "leaf cannot be searched");
 			so->cursor.pos = forward ? so->cursor.from : so->cursor.to;
 			so->reused = true;
@@ -542,14 +586,18 @@ item_tid(IndexScanDesc scan, const AlexItem *item, ItemPointer tid)
 bool
 alexgettuple(IndexScanDesc scan, ScanDirection dir)
 {
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
 	AlexItem item;
 
+	if (scan->kill_prior_tuple && so->cursor.state != SCAN_START)
+		alex_killed_add(&so->killed, GetMemoryChunkContext(so), so->last.key, so->last.tag);
 	do
 	{
 		if (!scan_next(scan, dir, &item))
 			return false;
 		item_tid(scan, &item, &scan->xs_heaptid);
 	} while (scan->xs_want_itup && !alex_tuple_make(scan, &item));
+	so->last = item;
 	return true;
 }
 

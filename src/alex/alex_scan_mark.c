@@ -99,6 +99,8 @@ alexrestrpos(IndexScanDesc scan)
 		alex_scan_drop_page(scan);
 		so->pin = mark->pin;
 		so->block = mark->block;
+		/* the copy's LSN is forgotten: without the pin, nothing is marked dead by it */
+		so->killed.lsn = InvalidXLogRecPtr;
 		if (mark->cursor.state == SCAN_SMALL)
 		{
 			so->nsmall = mark->nsmall;

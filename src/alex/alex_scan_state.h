@@ -11,6 +11,7 @@
 #include "storage/buf.h"
 
 #include "alex/alex_key.h"
+#include "alex/alex_kill.h"
 #include "alex/alex_page.h"
 
 /* a range of at most this many entries on one leaf is copied entry by entry */
@@ -53,6 +54,8 @@ typedef struct AlexScanOpaque
 	AlexScanCursor cursor;
 	Buffer pin;		   /* the current page, if its pin must be kept */
 	BlockNumber block; /* the current page */
+	AlexKilled killed; /* entries of it that are to be marked dead */
+	AlexItem last;	   /* returned last */
 
 	/* SCAN_SMALL */
 	uint32 nsmall;

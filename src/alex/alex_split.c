@@ -4,7 +4,8 @@
  *
  * Every step is one WAL record, leaves a legal tree, and is planned with the pending
  * entry and the reserve for removed marks (I7) counted in, so that an insert
- * takes at most one seal, one rebuild and one split of a page.
+ * takes at most one seal or rebuild, one deletion of dead entries with another seal or
+ * rebuild, and one split of a page.
  */
 #include "postgres.h"
 
@@ -14,6 +15,7 @@
 
 #include "alex/alex_apply.h"
 #include "alex/alex_buf.h"
+#include "alex/alex_delete.h"
 #include "alex/alex_options.h"
 #include "alex/alex_split.h"
 #include "alex/alex_wal.h"
@@ -307,7 +309,7 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 	STOP_POINT_AT(t->form.inner, "alex_split_allocated");
 	if (o->right != InvalidBlockNumber)
 	{
-		old_right = alex_getbuf(rel, o->right, BUFFER_LOCK_EXCLUSIVE, o->level);
+		old_right = alex_getbuf_linked(rel, o->right, BUFFER_LOCK_EXCLUSIVE, o->level);
 		if (alex_opaque(alex_page(old_right))->left != BufferGetBlockNumber(buf))
 			om_index_corrupted(rel, o->right, "left link does not point back");
 	}
@@ -383,8 +385,19 @@ log_entry(Relation rel, Buffer buf, Buffer child, const char *op, uint32 len)
 	om_wal_commit(&wal);
 }
 
+/* seal or rebuild, if that is what it takes */
+static Placement
+reorganise(Relation rel, Buffer buf, const AlexItem *item, Placement place, Target *t, char *op,
+		   uint32 *len)
+{
+	if ((place == PLACE_SEAL && try_seal(rel, buf, t)) ||
+		(place == PLACE_REBUILD && try_rebuild(rel, buf, t)))
+		return try_place(rel, buf, item, false, t, op, len);
+	return place;
+}
+
 void
-alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child)
+alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child, const AlexRow *row)
 {
 	char op[32];
 	uint32 len = 0;
@@ -393,9 +406,13 @@ alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child)
 	Buffer right = InvalidBuffer;
 
 	Assert(!(alex_opaque(alex_page(buf))->flags & ALEX_INCOMPLETE_SPLIT));
-	if ((place == PLACE_SEAL && try_seal(rel, buf, &t)) ||
-		(place == PLACE_REBUILD && try_rebuild(rel, buf, &t)))
+	place = reorganise(rel, buf, item, place, &t, op, &len);
+	if (place != PLACE_DONE && row != NULL &&
+		alex_delete_for_room(rel, row->heap, buf, item, row->index_unchanged))
+	{
 		place = try_place(rel, buf, item, false, &t, op, &len);
+		place = reorganise(rel, buf, item, place, &t, op, &len);
+	}
 
 	if (place == PLACE_DONE)
 		log_entry(rel, buf, child, op, len);
@@ -500,5 +517,5 @@ alex_finish_split(Relation rel, Buffer buf)
 		left.child != BufferGetBlockNumber(buf) || left.key != low.key || left.tag != low.tag)
 		om_index_corrupted(rel, BufferGetBlockNumber(parent),
 						   "downlink of a split page is missing or wrong");
-	alex_add_entry(rel, parent, &item, buf);
+	alex_add_entry(rel, parent, &item, buf, NULL);
 }

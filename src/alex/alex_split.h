@@ -10,6 +10,13 @@
 
 #include "alex/alex_page.h"
 
+/* the row an entry is for: what it takes to look for dead rows instead of splitting a leaf */
+typedef struct AlexRow
+{
+	Relation heap;
+	bool index_unchanged; /* aminsert's hint */
+} AlexRow;
+
 /*
  * alex_add_entry --- put an entry on a page of the right range, with whatever
  * reorganisation that takes.
@@ -17,9 +24,10 @@
  * buf: exclusively locked, not INCOMPLETE_SPLIT, the entry lies within its
  * fences.  child: InvalidBuffer, or the exclusively locked left half whose
  * INCOMPLETE_SPLIT the entry's record clears.  Both are released.
- * leaf_entries and fillfactor are the index's reloptions.
+ * row: of a leaf's entry, or NULL.  leaf_entries and fillfactor are the index's reloptions.
  */
-extern void alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child);
+extern void alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child,
+						   const AlexRow *row);
 
 /*
  * alex_finish_split --- insert the missing downlink of buf's right sibling.

@@ -18,6 +18,7 @@
 #include "utils/snapmgr.h"
 
 #include "alex/alex_buf.h"
+#include "alex/alex_kill.h"
 #include "alex/alex_split.h"
 #include "alex/alex_unique.h"
 #include "base/check.h"
@@ -72,16 +73,17 @@ same_key(const Check *c, AlexKey key, uint64 tag)
 
 /* an entry with the same key: is its row in the way? */
 static Verdict
-judge_entry(Check *c, const AlexItem *entry, BlockNumber block)
+judge_entry(Check *c, const AlexItem *entry, Buffer buf)
 {
 	uint64 t = entry->tag & ALEX_TAG_TID_MASK;
 	SnapshotData dirty;
 	ItemPointerData tid;
+	bool all_dead = false;
 
 	if (entry->flags & (ALEX_ITEM_REMOVED | ALEX_ITEM_DEAD))
 		return UNIQUE_SO_FAR;
 	if (unlikely(!alex_tag_tid_valid(t)))
-		om_index_corrupted(c->rel, block, "entry's TID is not valid");
+		om_index_corrupted(c->rel, BufferGetBlockNumber(buf), "entry's TID is not valid");
 	ItemPointerSet(&tid, (BlockNumber) (t >> 16), (OffsetNumber) (t & 0xFFFF));
 
 	if (c->kind == UNIQUE_CHECK_EXISTING && ItemPointerEquals(&tid, c->row->tid))
@@ -90,8 +92,13 @@ judge_entry(Check *c, const AlexItem *entry, BlockNumber block)
 		return UNIQUE_SO_FAR;
 	}
 	InitDirtySnapshot(dirty);
-	if (!table_index_fetch_tuple_check(c->heap, &tid, &dirty, NULL))
+	if (!table_index_fetch_tuple_check(c->heap, &tid, &dirty, &all_dead))
+	{
+		/* later checks and scans need not look at it again */
+		if (all_dead)
+			alex_mark_dead(buf, entry->key, entry->tag);
 		return UNIQUE_SO_FAR;
+	}
 	if (c->kind == UNIQUE_CHECK_PARTIAL)
 		return MAYBE_DUPLICATE;
 
@@ -133,14 +140,14 @@ judge_page(Check *c, Buffer buf)
 			om_index_corrupted(c->rel, block, "entry cannot be read");
 		if (!same_key(c, entry.key, entry.tag))
 			break;
-		verdict = judge_entry(c, &entry, block);
+		verdict = judge_entry(c, &entry, buf);
 	}
 	for (uint32 g = pos.gap; g < o->ngap && verdict == UNIQUE_SO_FAR; g++)
 	{
 		alex_gap_item(page, g, &entry);
 		if (!same_key(c, entry.key, entry.tag))
 			break;
-		verdict = judge_entry(c, &entry, block);
+		verdict = judge_entry(c, &entry, buf);
 	}
 	return verdict;
 }

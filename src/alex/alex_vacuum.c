@@ -19,18 +19,18 @@
 #include "storage/freespace.h"
 #include "storage/indexfsm.h"
 #include "storage/lmgr.h"
+#include "storage/procarray.h"
 #include "utils/rel.h"
 
 #include "alex/alex_apply.h"
 #include "alex/alex_buf.h"
+#include "alex/alex_delete.h"
+#include "alex/alex_pagedel.h"
 #include "alex/alex_vacuum.h"
-#include "alex/alex_wal.h"
 #include "base/check.h"
+#include "base/om_wal.h"
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
-
-static AlexPlan vacuum_plan;
-static char vacuum_op[ALEX_OP_BYTES_MAX];
 
 typedef struct VacuumState
 {
@@ -108,29 +108,40 @@ collect_drops(VacuumState *v, Buffer buf, uint8 *drops)
 static void
 vacuum_leaf(VacuumState *v, Buffer buf)
 {
-	Relation rel = v->info->index;
-	const char *page = alex_page(buf);
 	uint8 drops[ALEX_DROP_BITMAP_BYTES] = { 0 };
 	uint32 count = collect_drops(v, buf, drops);
-	uint32 bits = alex_page_entries(page);
-	uint32 len;
-	OmWal wal;
 
 	if (count == 0)
 		return;
-	if (!alex_plan_merge(page, drops, &vacuum_plan))
-		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
-	if (alex_plan_fits(alex_page_form(page), vacuum_plan.bytes, vacuum_plan.nbase,
-					   (uint32) vacuum_plan.count, 0))
-		len = alex_op_rebuild(vacuum_op, &vacuum_plan, alex_page_form(page), drops, bits);
-	else
-		len = alex_op_mark(vacuum_op, drops, bits);
-
-	om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_DELETE);
-	om_wal_add(&wal, buf, OM_WAL_CLEANUP | OM_WAL_TRY_FIRST, vacuum_op, len);
-	om_wal_commit(&wal);
+	/* heap's pruning has resolved the conflicts: no horizon */
+	alex_delete_entries(v->info->index, buf, drops, OM_WAL_CLEANUP, InvalidTransactionId, NULL);
 	v->stats->tuples_removed += count;
 	STOP_POINT("alex_vacuum_leaf");
+}
+
+/*
+ * The leftmost leaf.  An earlier VACUUM may have left half-dead ones on its left,
+ * to which no right link leads.
+ */
+static BlockNumber
+first_leaf(Relation rel)
+{
+	BlockNumber last_left = InvalidBlockNumber;
+
+	for (;;)
+	{
+		Buffer buf = alex_descend(rel, 0, 0, 0, false, BUFFER_LOCK_SHARE, false);
+		BlockNumber block = BufferGetBlockNumber(buf);
+		BlockNumber left = alex_opaque(alex_page(buf))->left;
+
+		UnlockReleaseBuffer(buf);
+		if (left == InvalidBlockNumber)
+			return block;
+		if (left == last_left)
+			om_index_corrupted(rel, block, "left link of the leftmost page");
+		(void) alex_finish_deletion(rel, left);
+		last_left = left;
+	}
 }
 
 /* the walk */
@@ -138,38 +149,62 @@ static void
 vacuum_leaves(VacuumState *v)
 {
 	Relation rel = v->info->index;
-	Buffer buf = alex_descend(rel, 0, 0, 0, false, BUFFER_LOCK_SHARE, false);
-	BlockNumber block = BufferGetBlockNumber(buf);
+	Buffer buf;
+	BlockNumber block = first_leaf(rel);
 	AlexRawEntry bound = { 0, 0 };
 	bool first = true;
 
-	UnlockReleaseBuffer(buf);
 	while (block != InvalidBlockNumber)
 	{
 		const char *page;
 		AlexRawEntry low;
+		AlexRawEntry high;
+		BlockNumber next;
+		uint32 deleted;
 
 		om_vacuum_delay_point();
 		if (block == ALEX_METAPAGE)
 			om_index_corrupted(rel, block, "link to the metapage");
 		buf = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_NORMAL, v->info->strategy);
 		LockBufferForCleanup(buf);
-		alex_check_buf(rel, buf, 0);
 		page = alex_page(buf);
+		if (!PageIsNew(BufferGetPage(buf)) && alex_page_check_header(page) == NULL &&
+			alex_opaque(page)->kind == ALEX_KIND_LEAF &&
+			(alex_opaque(page)->flags & ALEX_HALF_DEAD))
+		{
+			/* an earlier VACUUM did not come to the end of it; the right one has its range */
+			next = alex_opaque(page)->right;
+			UnlockReleaseBuffer(buf);
+			v->stats->pages_newly_deleted += alex_finish_deletion(rel, block);
+			block = next;
+			continue;
+		}
+		alex_check_buf(rel, buf, 0);
 		low = alex_page_low(page);
 		if (first ? !(alex_opaque(page)->flags & ALEX_LOW_INF)
 				  : ((alex_opaque(page)->flags & ALEX_LOW_INF) || low.key != bound.key ||
 					 low.tag != bound.tag))
 			om_index_corrupted(rel, block, "low fence differs from the left sibling's high fence");
-		v->live += block < v->nblocks;
 		vacuum_leaf(v, buf);
-		bound = alex_page_high(page);
+		high = alex_page_high(page);
 		if ((alex_opaque(page)->right == InvalidBlockNumber) !=
 			((alex_opaque(page)->flags & ALEX_HIGH_INF) != 0))
 			om_index_corrupted(rel, block, "high fence and right link disagree");
-		block = alex_opaque(page)->right;
-		first = false;
-		UnlockReleaseBuffer(buf);
+		next = alex_opaque(page)->right;
+		if (alex_page_entries(page) == alex_opaque(page)->nremoved &&
+			(deleted = alex_delete_page(rel, buf)) > 0)
+		{
+			/* the next leaf begins where this one did */
+			v->stats->pages_newly_deleted += deleted;
+		}
+		else
+		{
+			v->live += block < v->nblocks;
+			bound = high;
+			first = false;
+			UnlockReleaseBuffer(buf);
+		}
+		block = next;
 		STOP_POINT("alex_vacuum_between_leaves");
 	}
 }
@@ -213,9 +248,10 @@ count_blocks(Relation rel)
 }
 
 /*
- * Find pages that belong to nothing: all zeroes, left by an error or a crash
+ * Find pages that belong to nothing: deleted, or all zeroes, left by an error or a crash
  * between allocating and linking them.  Only among those that were there when the
- * walk began, and only if the count says there may be some.
+ * walk began, and only if the count says there may be some.  What was deleted just now
+ * is mostly too young to be free; the next VACUUM finds it.
  */
 static void
 find_free_pages(VacuumState *v)
@@ -225,9 +261,11 @@ find_free_pages(VacuumState *v)
 
 	count_inner(v);
 	v->stats->num_pages = v->nblocks;
-	v->stats->pages_free = 0;
+	v->stats->pages_deleted = v->stats->pages_free = 0;
 	if (v->live >= v->nblocks)
 		return;
+	/* move the horizon that alex_page_recyclable asks */
+	(void) GetOldestNonRemovableTransactionId(NULL);
 	for (BlockNumber block = ALEX_METAPAGE + 1; block < v->nblocks; block++)
 	{
 		Buffer buf;
@@ -235,12 +273,16 @@ find_free_pages(VacuumState *v)
 		om_vacuum_delay_point();
 		buf = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_NORMAL, v->info->strategy);
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
-		if (PageIsNew(BufferGetPage(buf)))
+		if (alex_page_recyclable(buf))
 		{
 			RecordFreeIndexPage(rel, block);
 			v->stats->pages_free++;
+			v->stats->pages_deleted++;
 			found = true;
 		}
+		else if (alex_page_check_header(alex_page(buf)) == NULL &&
+				 (alex_opaque(alex_page(buf))->flags & ALEX_DELETED))
+			v->stats->pages_deleted++;
 		UnlockReleaseBuffer(buf);
 	}
 	if (found)

@@ -91,20 +91,27 @@ fail(CheckState *c, BlockNumber block, const char *detail, bool cross)
 	om_index_corrupted(c->index, block, detail);
 }
 
-/* copy a page, having checked what one page can show */
 static void
-load(CheckState *c, BlockNumber block, uint32 level)
+copy_page(CheckState *c, BlockNumber block, char *page)
 {
 	Buffer buf;
-	const char *problem;
 
 	CHECK_FOR_INTERRUPTS();
 	if (block == ALEX_METAPAGE || block >= c->nblocks)
 		fail(c, block, "link points outside the index", true);
 	buf = ReadBufferExtended(c->index, MAIN_FORKNUM, block, RBM_NORMAL, c->strategy);
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
-	memcpy(c->page, BufferGetPage(buf), BLCKSZ);
+	memcpy(page, BufferGetPage(buf), BLCKSZ);
 	UnlockReleaseBuffer(buf);
+}
+
+/* copy a page, having checked what one page can show */
+static void
+load(CheckState *c, BlockNumber block, uint32 level)
+{
+	const char *problem;
+
+	copy_page(c, block, c->page);
 
 	if (PageIsNew((Page) c->page))
 		fail(c, block, "link points to a zero page", true);
@@ -115,7 +122,7 @@ load(CheckState *c, BlockNumber block, uint32 level)
 		fail(c, block, "link points to a metapage", true);
 	if (alex_opaque(c->page)->level != level)
 		fail(c, block, "page is not of its parent's level minus one", true);
-	if (alex_opaque(c->page)->flags & (ALEX_DELETED | ALEX_HALF_DEAD))
+	if (alex_opaque(c->page)->flags & ALEX_DELETED)
 		fail(c, block, "deleted page is still linked", true);
 	if (alex_opaque(c->page)->natts != c->info.natts ||
 		alex_opaque(c->page)->keybytes != c->info.keybytes)
@@ -245,12 +252,62 @@ walk_entries(CheckState *c, BlockNumber block)
 	pfree(items);
 }
 
+/*
+ * Is the copied page in the middle of its deletion?  It has no downlink and no range of its
+ * own, but is still linked with its siblings: a half-dead leaf, or the parent it names.
+ */
+static bool
+being_deleted(CheckState *c, BlockNumber block)
+{
+	const AlexPageOpaque *o = alex_opaque(c->page);
+	PGAlignedBlock leaf;
+	AlexItem only;
+
+	if (o->flags & ALEX_HALF_DEAD)
+		return true;
+	if (o->level != 1 || alex_page_entries(c->page) != 1 || !alex_run_item(c->page, 0, &only))
+		return false;
+	copy_page(c, only.child, leaf.data);
+	return !PageIsNew((Page) leaf.data) && alex_page_check_header(leaf.data) == NULL &&
+		   (alex_opaque(leaf.data)->flags & ALEX_HALF_DEAD) &&
+		   alex_opaque(leaf.data)->safexid == block;
+}
+
+/*
+ * What lies left of a level's first page: nothing, or pages being deleted that its downlinks
+ * do not lead to.  Returns the first page's left link as it should be.
+ */
+static BlockNumber
+check_left_of_level(CheckState *c, BlockNumber leftmost, uint32 level)
+{
+	BlockNumber first_left;
+	BlockNumber right = leftmost;
+	BlockNumber block;
+
+	copy_page(c, leftmost, c->page);
+	if (PageIsNew((Page) c->page) || alex_page_check_header(c->page) != NULL)
+		return InvalidBlockNumber;
+	first_left = block = alex_opaque(c->page)->left;
+	while (block != InvalidBlockNumber)
+	{
+		load(c, block, level);
+		if (alex_opaque(c->page)->right != right)
+			fail(c, right, "left link does not point back", true);
+		if (!being_deleted(c, block))
+			fail(c, right, "low fence is infinite elsewhere than on the leftmost page", true);
+		right = block;
+		block = alex_opaque(c->page)->left;
+	}
+	return first_left;
+}
+
 /* one level from its leftmost page on */
 static void
 check_level(CheckState *c, BlockNumber leftmost, uint32 level, bool root_level)
 {
 	BlockNumber block = leftmost;
-	BlockNumber left = InvalidBlockNumber;
+	BlockNumber left = check_left_of_level(c, leftmost, level);
+	bool leftmost_seen = false;
 	AlexRawEntry bound = { 0, 0 };
 	bool no_downlink = false; /* the page's left neighbour is an incomplete split */
 	int64 link = 0;
@@ -266,11 +323,20 @@ check_level(CheckState *c, BlockNumber leftmost, uint32 level, bool root_level)
 		low = alex_page_low(c->page);
 		if (o->left != left)
 			fail(c, block, "left link does not point back", true);
-		if ((left == InvalidBlockNumber) != ((o->flags & ALEX_LOW_INF) != 0))
+		if (!root_level && !no_downlink && (link >= c->nlinks || c->links[link].child != block) &&
+			being_deleted(c, block))
+		{
+			left = block;
+			block = o->right;
+			continue;
+		}
+		if (o->flags & ALEX_HALF_DEAD)
+			fail(c, block, "half-dead page has a downlink", true);
+		if (leftmost_seen == ((o->flags & ALEX_LOW_INF) != 0))
 			fail(c, block, "low fence is infinite elsewhere than on the leftmost page", true);
-		if (left != InvalidBlockNumber && (low.key != bound.key || low.tag != bound.tag))
+		if (leftmost_seen && (low.key != bound.key || low.tag != bound.tag))
 			fail(c, block, "low fence differs from the left sibling's high fence", true);
-		if ((o->flags & ALEX_ROOT) && !(root_level && left == InvalidBlockNumber))
+		if ((o->flags & ALEX_ROOT) && !(root_level && !leftmost_seen))
 			fail(c, block, "page is marked as root", true);
 		if (!root_level && !no_downlink)
 		{
@@ -289,6 +355,7 @@ check_level(CheckState *c, BlockNumber leftmost, uint32 level, bool root_level)
 		if (root_level && o->right != InvalidBlockNumber && !no_downlink)
 			fail(c, block, "root level has more than one page", true);
 		bound = alex_page_high(c->page);
+		leftmost_seen = true;
 		left = block;
 		block = o->right;
 	}
@@ -339,23 +406,25 @@ check_tree(CheckState *c)
 	}
 }
 
-/* pages that no link leads to must be free: all zeroes */
+/* pages that no link leads to must be all zeroes or deleted */
 static void
 check_unreachable(CheckState *c)
 {
 	for (BlockNumber block = 0; block < c->nblocks; block++)
 	{
 		Buffer buf;
-		bool is_new;
+		bool unused;
 
 		CHECK_FOR_INTERRUPTS();
 		if (bitmap_test(c->visited, block))
 			continue;
 		buf = ReadBufferExtended(c->index, MAIN_FORKNUM, block, RBM_NORMAL, c->strategy);
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
-		is_new = PageIsNew(BufferGetPage(buf));
+		unused =
+			PageIsNew(BufferGetPage(buf)) || (alex_page_check(alex_page(buf)) == NULL &&
+											  (alex_opaque(alex_page(buf))->flags & ALEX_DELETED));
 		UnlockReleaseBuffer(buf);
-		if (!is_new)
+		if (!unused)
 			fail(c, block, "page is in use but no link leads to it", true);
 	}
 }

@@ -50,6 +50,10 @@ alex_identify(uint8 record)
 			return "DELETE";
 		case ALEX_REC_META:
 			return "META";
+		case ALEX_REC_HALF_DEAD:
+			return "HALF_DEAD";
+		case ALEX_REC_UNLINK:
+			return "UNLINK";
 	}
 	return "UNKNOWN";
 }
@@ -83,6 +87,16 @@ alex_op_name(uint8 op)
 			return "meta flag";
 		case ALEX_OP_UNMARK:
 			return "unmark removed";
+		case ALEX_OP_HALF_DEAD:
+			return "half-dead";
+		case ALEX_OP_DELETED:
+			return "deleted";
+		case ALEX_OP_SET_LOW:
+			return "set low";
+		case ALEX_OP_SET_RIGHT:
+			return "set right";
+		case ALEX_OP_UNLINK:
+			return "unlink child";
 	}
 	return "unknown";
 }

@@ -16,8 +16,11 @@ typedef enum AlexRecord
 	ALEX_REC_SPLIT = 4,	   /* left: SPLIT_LEFT; right: INIT; old right: SET_LEFT */
 	ALEX_REC_DOWNLINK = 5, /* child: CLEAR_FLAGS; parent: GAP_INSERT | TAIL_APPEND */
 	ALEX_REC_NEWROOT = 6,  /* old root: CLEAR_FLAGS; new root: INIT; meta: META_ROOT */
-	ALEX_REC_DELETE = 7,   /* leaf, cleanup lock: REBUILD | MARK */
-	ALEX_REC_META = 8	   /* meta: META_FLAG */
+	ALEX_REC_DELETE = 7,   /* leaf: REBUILD | MARK */
+	ALEX_REC_META = 8,	   /* meta: META_FLAG */
+	/* leaf: HALF_DEAD; right: SET_LOW; parent: UNLINK; or its right: SET_LOW, grandparent: UNLINK */
+	ALEX_REC_HALF_DEAD = 9,
+	ALEX_REC_UNLINK = 10 /* half-dead leaf; left: SET_RIGHT; page: DELETED; right: SET_LEFT */
 } AlexRecord;
 
 /* tell base/ about this module; once, in _PG_init */

@@ -31,6 +31,14 @@ typedef struct xl_om_record
 	uint8 cleanup; /* bit i: block i is replayed under a cleanup lock */
 } xl_om_record;
 
+/* follows in the main data of a record that conflicts with queries on a standby */
+typedef struct xl_om_conflict
+{
+	TransactionId horizon;
+	uint8 catalog; /* the table is a catalog to logical decoding */
+	uint8 unused[3];
+} xl_om_conflict;
+
 static const OmWalModule *modules[OM_WAL_MODULES_MAX];
 static bool rmgr_registered = false;
 
@@ -55,7 +63,16 @@ om_wal_begin(OmWal *wal, Relation rel, OmWalModuleId module, uint8 record)
 	wal->rel = rel;
 	wal->module = module;
 	wal->record = record;
+	wal->horizon = InvalidTransactionId;
+	wal->catalog = false;
 	wal->count = 0;
+}
+
+void
+om_wal_conflict(OmWal *wal, TransactionId horizon, Relation heap)
+{
+	wal->horizon = horizon;
+	wal->catalog = RelationIsAccessibleInLogicalDecoding(heap);
 }
 
 void
@@ -108,6 +125,7 @@ commit_rmgr(OmWal *wal)
 	const OmWalModule *module = modules[wal->module];
 	bool logged = RelationNeedsWAL(wal->rel);
 	xl_om_record main = { wal->record, 0 };
+	xl_om_conflict conflict = { wal->horizon, wal->catalog, { 0 } };
 
 	for (int i = 0; i < wal->count; i++)
 	{
@@ -145,6 +163,8 @@ commit_rmgr(OmWal *wal)
 
 		XLogBeginInsert();
 		XLogRegisterData((char *) &main, sizeof(main));
+		if (TransactionIdIsValid(wal->horizon))
+			XLogRegisterData((char *) &conflict, sizeof(conflict));
 		for (int i = 0; i < wal->count; i++)
 		{
 			OmWalBlock *block = &wal->blocks[i];
@@ -165,8 +185,12 @@ static void
 commit_generic(OmWal *wal)
 {
 	const OmWalModule *module = modules[wal->module];
-	GenericXLogState *state = GenericXLogStart(wal->rel);
+	GenericXLogState *state;
 
+	/* Generic WAL has no place for it: a record of its own, just before */
+	if (TransactionIdIsValid(wal->horizon))
+		om_log_conflict(wal->rel, wal->horizon, wal->catalog);
+	state = GenericXLogStart(wal->rel);
 	for (int i = 0; i < wal->count; i++)
 	{
 		OmWalBlock *block = &wal->blocks[i];
@@ -199,6 +223,16 @@ om_wal_commit(OmWal *wal)
 
 /* ---- redo ---- */
 
+/* what follows the fixed part of the main data; false if there is nothing */
+static bool
+record_conflict(XLogReaderState *record, xl_om_conflict *conflict)
+{
+	if (XLogRecGetDataLen(record) < sizeof(xl_om_record) + sizeof(*conflict))
+		return false;
+	memcpy(conflict, XLogRecGetData(record) + sizeof(xl_om_record), sizeof(*conflict));
+	return true;
+}
+
 static void
 om_wal_redo(XLogReaderState *record)
 {
@@ -207,9 +241,19 @@ om_wal_redo(XLogReaderState *record)
 	const xl_om_record *main = (const xl_om_record *) XLogRecGetData(record);
 	Buffer buffers[OM_WAL_BLOCKS_MAX];
 	int count = XLogRecMaxBlockId(record) + 1;
+	xl_om_conflict conflict;
 
 	if (module == NULL || count > OM_WAL_BLOCKS_MAX || XLogRecGetDataLen(record) < sizeof(*main))
 		elog(PANIC, "unexpected omendb record: module %u, %d blocks", module_id, count);
+
+	/* before any lock: the queries that are cancelled may hold one */
+	if (InHotStandby && record_conflict(record, &conflict))
+	{
+		OmRelFile file;
+
+		XLogRecGetBlockTag(record, 0, &file, NULL, NULL);
+		om_resolve_conflict(conflict.horizon, conflict.catalog != 0, file);
+	}
 
 	/* all locks are held until every page is changed, as on the primary */
 	for (int i = 0; i < count; i++)
@@ -243,9 +287,12 @@ static void
 om_wal_desc(StringInfo buf, XLogReaderState *record)
 {
 	const OmWalModule *module = modules[(XLogRecGetInfo(record) & ~XLR_INFO_MASK) >> 4];
+	xl_om_conflict conflict;
 
 	if (module == NULL)
 		return;
+	if (record_conflict(record, &conflict))
+		appendStringInfo(buf, "conflict horizon %u; ", conflict.horizon);
 	for (int i = 0; i <= XLogRecMaxBlockId(record); i++)
 	{
 		Size len = 0;

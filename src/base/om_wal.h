@@ -106,6 +106,8 @@ typedef struct OmWal
 	Relation rel;
 	OmWalModuleId module;
 	uint8 record;
+	TransactionId horizon; /* see om_wal_conflict */
+	bool catalog;
 	int count;
 	OmWalBlock blocks[OM_WAL_BLOCKS_MAX];
 } OmWal;
@@ -120,5 +122,12 @@ typedef struct OmWal
 extern void om_wal_begin(OmWal *wal, Relation rel, OmWalModuleId module, uint8 record);
 extern void om_wal_add(OmWal *wal, Buffer buffer, uint8 flags, const char *op, uint32 len);
 extern void om_wal_commit(OmWal *wal);
+
+/*
+ * om_wal_conflict --- the record takes away what snapshots that do not see `horizon`
+ * as ended could still need: a standby cancels their queries before it replays it.
+ * An invalid xid: there is no such conflict.  heap: the table of the index.
+ */
+extern void om_wal_conflict(OmWal *wal, TransactionId horizon, Relation heap);
 
 #endif

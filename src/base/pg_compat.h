@@ -207,27 +207,48 @@ om_buffer_locked_by_me(Buffer buffer)
 #include "access/xloginsert.h"
 #include "utils/rel.h"
 static inline void
-om_log_conflict(Relation rel, TransactionId xid)
+om_log_conflict_full(Relation rel, FullTransactionId xid, bool catalog)
 {
 	xl_btree_reuse_page record = { 0 };
-	FullTransactionId next = ReadNextFullTransactionId();
-	uint32 epoch = EpochFromFullTransactionId(next);
 
 	if (!RelationNeedsWAL(rel) || !XLogStandbyInfoActive())
 		return;
-	if (xid > XidFromFullTransactionId(next))
-		epoch--;
 	record.block = 0;
 #if PG_VERSION_NUM >= 160000
 	record.locator = rel->rd_locator;
-	record.snapshotConflictHorizon = FullTransactionIdFromEpochAndXid(epoch, xid);
+	record.snapshotConflictHorizon = xid;
+	record.isCatalogRel = catalog;
 #else
 	record.node = rel->rd_node;
-	record.latestRemovedFullXid = FullTransactionIdFromEpochAndXid(epoch, xid);
+	record.latestRemovedFullXid = xid;
 #endif
 	XLogBeginInsert();
 	XLogRegisterData((char *) &record, SizeOfBtreeReusePage);
 	XLogInsert(RM_BTREE_ID, XLOG_BTREE_REUSE_PAGE);
+}
+
+/* catalog: the table is a catalog to logical decoding (16+ take care of its slots) */
+static inline void
+om_log_conflict(Relation rel, TransactionId xid, bool catalog)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32 epoch = EpochFromFullTransactionId(next);
+
+	if (xid > XidFromFullTransactionId(next))
+		epoch--;
+	om_log_conflict_full(rel, FullTransactionIdFromEpochAndXid(epoch, xid), catalog);
+}
+
+/* the same on the standby, for a record of our own */
+#include "storage/standby.h"
+static inline void
+om_resolve_conflict(TransactionId xid, bool catalog, OmRelFile file)
+{
+#if PG_VERSION_NUM >= 160000
+	ResolveRecoveryConflictWithSnapshot(xid, catalog, file);
+#else
+	ResolveRecoveryConflictWithSnapshot(xid, file);
+#endif
 }
 
 /* pg_class.relallfrozen came with 18 */

@@ -178,7 +178,7 @@ vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 		pages = count_written_pages(rel, &entry);
 	/* a standby's older snapshots take the group for not there yet */
 	if (treatment == TREAT_FREEZE)
-		om_log_conflict(rel, entry.xmin);
+		om_log_conflict(rel, entry.xmin, RelationIsAccessibleInLogicalDecoding(rel));
 
 	hy_change_begin(&change, rel);
 	hy_change_read(&change, found->block, found->slot, &now);
