@@ -389,6 +389,7 @@ descend_once(Relation rel, BlockNumber root, uint32 root_level, Descent *d, bool
 		for (;;)
 		{
 			BlockNumber next;
+			AlexRawEntry high;
 
 			/* before stepping right: a writer never enters an unlinked right half */
 			if (d->for_write && (alex_opaque(page)->flags & ALEX_INCOMPLETE_SPLIT))
@@ -400,6 +401,7 @@ descend_once(Relation rel, BlockNumber root, uint32 root_level, Descent *d, bool
 				break;
 			block = BufferGetBlockNumber(buf);
 			next = alex_opaque(page)->right;
+			high = alex_page_high(page);
 			UnlockReleaseBuffer(buf);
 			CHECK_FOR_INTERRUPTS();
 			if (next == InvalidBlockNumber || next == block)
@@ -409,6 +411,14 @@ descend_once(Relation rel, BlockNumber root, uint32 root_level, Descent *d, bool
 			if (!BufferIsValid(buf))
 				return InvalidBuffer;
 			page = alex_page(buf);
+			/* fences ascend from page to page, so a walk over damaged links ends */
+			if (!starts_at(page, &high))
+			{
+				d->problem = "low fence differs from the left sibling's high fence";
+				d->block = next;
+				UnlockReleaseBuffer(buf);
+				return InvalidBuffer;
+			}
 		}
 		if (level == d->level)
 			return buf;
