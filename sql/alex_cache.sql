@@ -77,6 +77,16 @@ INSERT INTO cache_t SELECT 31000 + i, 20000 + i FROM generate_series(1, 1000) i;
 SELECT * FROM cache_check('cache_t');
 SELECT refreshes > 0 AS refreshed FROM omendb.alex_cache_stats() WHERE index = 'cache_t_k'::regclass;
 
+-- inserts find their leaf by the cache, too; appends need not even ask it
+SELECT hits FROM omendb.alex_cache_stats() WHERE index = 'cache_t_k'::regclass \gset
+INSERT INTO cache_t SELECT 50000 + i, (i * 7919) % 20000 FROM generate_series(1, 2000) i;
+SELECT hits - :hits > 1800 AS by_cache, hits FROM omendb.alex_cache_stats() WHERE index = 'cache_t_k'::regclass \gset
+SELECT :'by_cache' AS by_cache;
+INSERT INTO cache_t SELECT 52000 + i, 21000 + i FROM generate_series(1, 2000) i;
+SELECT hits - :hits < 200 AS by_the_end FROM omendb.alex_cache_stats() WHERE index = 'cache_t_k'::regclass;
+SELECT * FROM cache_check('cache_t');
+SELECT omendb.alex_check('cache_t_k', true);
+
 -- the tree grows a level between two lookups
 CREATE TABLE cache_grow (id int, k int) WITH (autovacuum_enabled = off);
 CREATE INDEX cache_grow_k ON cache_grow USING alex (k) WITH (leaf_entries = 256);

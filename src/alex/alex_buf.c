@@ -18,6 +18,7 @@
 #include "alex/alex_apply.h"
 #include "alex/alex_buf.h"
 #include "alex/alex_cache.h"
+#include "alex/alex_lookup.h"
 #include "alex/alex_split.h"
 #include "alex/alex_wal.h"
 #include "base/check.h"
@@ -95,6 +96,7 @@ alex_trybuf(Relation rel, BlockNumber block, int mode, uint32 level)
 	if (block == InvalidBlockNumber || block == ALEX_METAPAGE)
 		return InvalidBuffer;
 	buf = ReadBuffer(rel, block);
+	alex_page_prefetch(alex_page(buf));
 	if (unlikely(om_buffer_locked_by_me(buf)))
 	{
 		ReleaseBuffer(buf);
@@ -451,6 +453,12 @@ try_route(Relation rel, const Descent *d)
 
 		if (starts_right_of(page, d))
 			break;
+		if (d->for_write && (alex_opaque(page)->flags & ALEX_INCOMPLETE_SPLIT))
+		{
+			/* for a descent to finish; the way there was not wrong */
+			UnlockReleaseBuffer(buf);
+			return InvalidBuffer;
+		}
 		if (!must_step_right(page, d->key, d->tag, d->strict))
 		{
 			alex_cache_report(rel, &route, steps == 0 ? ALEX_ROUTE_HIT : ALEX_ROUTE_STEPPED);
@@ -470,6 +478,48 @@ try_route(Relation rel, const Descent *d)
 		UnlockReleaseBuffer(buf);
 	alex_cache_report(rel, &route, ALEX_ROUTE_MISSED);
 	return InvalidBuffer;
+}
+
+/* the leaf this backend appended to last, if the entry is an append, too, and it is still rightmost */
+static Buffer
+try_rightmost(Relation rel, const Descent *d)
+{
+	AlexCache *cache = alex_cache(rel);
+	Buffer buf;
+
+	if (cache->rightmost == ALEX_METAPAGE || d->key < cache->rightmost_key)
+		return InvalidBuffer;
+	buf = alex_trybuf(rel, cache->rightmost, d->mode, 0);
+	if (!BufferIsValid(buf))
+		return InvalidBuffer;
+	if ((alex_opaque(alex_page(buf))->flags & (ALEX_HIGH_INF | ALEX_INCOMPLETE_SPLIT)) ==
+			ALEX_HIGH_INF &&
+		!starts_right_of(alex_page(buf), d))
+		return buf;
+	UnlockReleaseBuffer(buf);
+	cache->rightmost = ALEX_METAPAGE;
+	return InvalidBuffer;
+}
+
+Buffer
+alex_find_leaf(Relation rel, AlexKey key, uint64 tag)
+{
+	Descent d = { 0, key, tag, false, BUFFER_LOCK_EXCLUSIVE, true };
+	Buffer buf = try_rightmost(rel, &d);
+
+	return BufferIsValid(buf) ? buf : try_route(rel, &d);
+}
+
+void
+alex_note_rightmost(Relation rel, Buffer leaf, AlexKey key)
+{
+	AlexCache *cache = (AlexCache *) rel->rd_amcache;
+
+	if (cache != NULL && (alex_opaque(alex_page(leaf))->flags & ALEX_HIGH_INF))
+	{
+		cache->rightmost = BufferGetBlockNumber(leaf);
+		cache->rightmost_key = key;
+	}
 }
 
 Buffer

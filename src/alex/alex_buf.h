@@ -22,6 +22,10 @@ typedef struct AlexCache
 	uint32 level;
 	bool generic_noted; /* ALEX_META_GENERIC is known to be set */
 
+	/* the leaf an append went to last, or ALEX_METAPAGE, and that entry's key: a hint, too */
+	BlockNumber rightmost;
+	AlexKey rightmost_key;
+
 	/* of alex_cache.c, zero at first */
 	bool size_checked;	/* the model cache knows the file's size */
 	uint16 root_visits; /* while it has no copy of the root */
@@ -98,6 +102,17 @@ extern bool alex_page_recyclable(Buffer buf);
  */
 extern Buffer alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict,
 						   int mode, bool for_write);
+
+/*
+ * alex_find_leaf --- the leaf for an entry by hints alone: the rightmost leaf if the entry goes
+ * behind the last append, or what the model cache says.  Exclusively locked, not INCOMPLETE_SPLIT,
+ * its fences enclose the entry; but it may be the right half of an unfinished split, without
+ * a downlink, so it must not be split.  InvalidBuffer: descend.
+ */
+extern Buffer alex_find_leaf(Relation rel, AlexKey key, uint64 tag);
+
+/* an entry with this key becomes the last one of a leaf: remember it, if that is the rightmost */
+extern void alex_note_rightmost(Relation rel, Buffer leaf, AlexKey key);
 
 /*
  * alex_step_right --- unlock and release buf, return the page of its level, locked, that

@@ -18,8 +18,12 @@
 static void
 alex_insert_entry(Relation rel, const AlexItem *item, const AlexRow *row)
 {
-	Buffer leaf = alex_descend(rel, 0, item->key, item->tag, false, BUFFER_LOCK_EXCLUSIVE, true);
+	Buffer leaf = alex_find_leaf(rel, item->key, item->tag);
 
+	/* a leaf found by a hint is changed only if there is room (README, "Model cache") */
+	if (BufferIsValid(leaf) && alex_add_in_place(rel, leaf, item))
+		return;
+	leaf = alex_descend(rel, 0, item->key, item->tag, false, BUFFER_LOCK_EXCLUSIVE, true);
 	alex_add_entry(rel, leaf, item, InvalidBuffer, row);
 }
 

@@ -407,38 +407,110 @@ alex_tail_item(const char *page, uint32 i, AlexItem *item)
 		item->flags |= ALEX_ITEM_DEAD;
 }
 
+static inline bool
+entry_before8(const AlexBlock *blk, uint32 i, uint64 key, uint64 tag, bool or_equal)
+{
+	uint64 k = alex_block_key8(blk, i);
+	uint64 t;
+
+	if (k != key)
+		return k < key;
+	t = alex_block_tag(blk, i);
+	return t < tag || (or_equal && t == tag);
+}
+
+/*
+ * The entry the model has the key at, taking residuals to be middling.  Only a guess
+ * where to look first, so floating point does no harm.
+ */
+static inline uint32
+predict8(const AlexBlock *blk, uint64 first, uint64 key)
+{
+	uint64 mantissa = blk->kslope & LINEAR_MANTISSA_MASK;
+	uint32 shift = (uint32) (blk->kslope >> LINEAR_MANTISSA_BITS) & 0x7F;
+	double rise = (double) mantissa;
+	double distance;
+
+	if (key <= first || mantissa == 0)
+		return 0;
+	if (shift < 64)
+		rise /= (double) (UINT64CONST(1) << shift);
+	else
+		rise *= (double) (UINT64CONST(1) << (shift - 64));
+	/* from the model's line at entry 0, which runs a residual below the first key */
+	distance = (double) (key - first) +
+			   (double) (first - (uint64) blk->kbase - linear_delta(blk->kslope, blk->idx0));
+	if (blk->kwidth > 0)
+		distance -= (double) (UINT64CONST(1) << (blk->kwidth - 1));
+	if (distance <= 0)
+		return 0;
+	return distance >= rise * blk->n ? blk->n - 1 : Min((uint32) (distance / rise), blk->n - 1);
+}
+
+uint32
+alex_block_rank8(const AlexBlock *blk, uint64 first, uint64 key, uint64 tag, bool or_equal)
+{
+	uint32 guess = predict8(blk, first, key);
+	uint32 lo = 0;
+	uint32 hi = blk->n;
+	uint32 step = 2;
+
+	__builtin_prefetch(blk->tbits + guess * blk->twidth / 8);
+	/* enclose the place by growing steps from the guess, then halve */
+	if (entry_before8(blk, guess, key, tag, or_equal))
+	{
+		lo = guess + 1;
+		while (lo + step <= hi)
+		{
+			if (!entry_before8(blk, lo + step - 1, key, tag, or_equal))
+			{
+				hi = lo + step - 1;
+				break;
+			}
+			lo += step;
+			step *= 4;
+		}
+	}
+	else
+	{
+		hi = guess;
+		while (hi > 0)
+		{
+			uint32 at = hi > step ? hi - step : 0;
+
+			if (entry_before8(blk, at, key, tag, or_equal))
+			{
+				lo = at + 1;
+				break;
+			}
+			hi = at;
+			step *= 4;
+		}
+	}
+	while (lo < hi)
+	{
+		uint32 mid = (lo + hi) / 2;
+
+		if (entry_before8(blk, mid, key, tag, or_equal))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 /* entries of block b that are < (or <=) the target; *ok false on damage */
 static uint32
 search_block8(const char *page, uint32 b, uint64 key, uint64 tag, bool or_equal, bool *ok)
 {
 	AlexBlock blk;
-	uint32 lo = 0;
-	uint32 hi;
 
 	if (!alex_block_open(page, b, &blk))
 	{
 		*ok = false;
 		return 0;
 	}
-	hi = blk.n;
-	while (lo < hi)
-	{
-		uint32 mid = (lo + hi) / 2;
-		uint64 k = alex_block_key8(&blk, mid);
-		bool before = k < key;
-
-		if (k == key)
-		{
-			uint64 t = alex_block_tag(&blk, mid);
-
-			before = t < tag || (or_equal && t == tag);
-		}
-		if (before)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return alex_block_rank8(&blk, alex_dir_key8(page, b), key, tag, or_equal);
 }
 
 /* entries of the base that are < (or <=) the target */

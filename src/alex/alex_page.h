@@ -347,6 +347,13 @@ extern const char *alex_page_check(const char *page);
 /* open block b (< nblocks); false = damaged descriptor */
 extern bool alex_block_open(const char *page, uint32 b, AlexBlock *blk);
 
+/*
+ * alex_block_rank8 --- entries of an opened block with 8-byte keys that are < (or <=) the target.
+ * first: the key of its entry 0.
+ */
+extern uint32 alex_block_rank8(const AlexBlock *blk, uint64 first, uint64 key, uint64 tag,
+							   bool or_equal);
+
 /* entry i of an opened block */
 extern void alex_block_item(const AlexBlock *blk, uint32 i, AlexItem *item);
 extern void alex_block_decode(const AlexBlock *blk, AlexItem *items);

@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "alex/alex_buf.h"
+#include "alex/alex_lookup.h"
 #include "alex/alex_scan.h"
 #include "alex/alex_scan_state.h"
 #include "base/check.h"
@@ -211,6 +212,33 @@ copy_small(IndexScanDesc scan, const char *page, AlexPagePos from, AlexPagePos t
 }
 
 /*
+ * The point lookup: copy the range's entries in one pass, if they are few and all on this
+ * page.  False if not, or not in this way.
+ */
+static bool
+copy_lookup(IndexScanDesc scan, const char *page)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+	const AlexBounds *b = &so->bounds;
+	int n;
+
+	if (so->dense || b->hi_inf || b->filter || alex_opaque(page)->keybytes != 8 ||
+		!holds_lower_end(so, page) || !holds_upper_end(so, page))
+		return false;
+	n = alex_page_lookup(page, (AlexRawEntry){ b->lo_key, b->lo_tag },
+						 (AlexRawEntry){ b->hi_key, b->hi_tag }, so->small, SCAN_SMALL_MAX);
+	if (n == ALEX_LOOKUP_DAMAGED)
+		damaged(scan, "leaf cannot be searched");
+	if (n > SCAN_SMALL_MAX)
+		return false;
+	so->nsmall = 0;
+	for (int i = 0; i < n; i++)
+		if (!skip_item(scan, &so->small[i]))
+			so->small[so->nsmall++] = so->small[i];
+	return true;
+}
+
+/*
  * Take over a leaf that is pinned and share-locked, and put the cursor at the
  * end of the range from which `dir` starts.  Unlocks; keeps or drops the pin.
  *
@@ -229,13 +257,17 @@ load_page(IndexScanDesc scan, Buffer buf, ScanDirection dir, const AlexRawEntry 
 	if (so->arrays != NULL && so->block == before && scan->parallel_scan == NULL)
 		so->dense = true;
 	alex_killed_start(&so->killed, buf);
-	if (!find_range(so, page, above, below, &so->cursor.from, &so->cursor.to))
+	if (bound == NULL && copy_lookup(scan, page))
+	{
+		so->cursor.state = SCAN_SMALL;
+		so->cursor.small_pos = ScanDirectionIsForward(dir) ? 0 : so->nsmall;
+	}
+	else if (!find_range(so, page, above, below, &so->cursor.from, &so->cursor.to))
 		damaged(scan, "leaf cannot be searched");
-
-	if (!so->dense && bound == NULL &&
-		so->cursor.to.run - so->cursor.from.run + so->cursor.to.gap - so->cursor.from.gap <=
-			SCAN_SMALL_MAX &&
-		holds_lower_end(so, page) && holds_upper_end(so, page))
+	else if (!so->dense && bound == NULL &&
+			 so->cursor.to.run - so->cursor.from.run + so->cursor.to.gap - so->cursor.from.gap <=
+				 SCAN_SMALL_MAX &&
+			 holds_lower_end(so, page) && holds_upper_end(so, page))
 	{
 		if (!copy_small(scan, page, so->cursor.from, so->cursor.to))
 			damaged(scan, "entry cannot be read");

@@ -415,7 +415,11 @@ alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child, con
 	}
 
 	if (place == PLACE_DONE)
+	{
 		log_entry(rel, buf, child, op, len);
+		if (t.append && !t.form.inner)
+			alex_note_rightmost(rel, buf, item->key);
+	}
 	else
 	{
 		AlexRawEntry high;
@@ -428,6 +432,8 @@ alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child, con
 		if (place != PLACE_DONE)
 			om_index_corrupted(rel, BufferGetBlockNumber(home), "no room after a split");
 		log_entry(rel, home, child, op, len);
+		if (t.append && !t.form.inner)
+			alex_note_rightmost(rel, home, item->key);
 		UnlockReleaseBuffer(right);
 	}
 	if (BufferIsValid(child))
@@ -440,6 +446,24 @@ alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child, con
 	}
 	else
 		UnlockReleaseBuffer(buf);
+}
+
+bool
+alex_add_in_place(Relation rel, Buffer buf, const AlexItem *item)
+{
+	char op[32];
+	uint32 len = 0;
+	Target t;
+	bool placed = try_place(rel, buf, item, false, &t, op, &len) == PLACE_DONE;
+
+	if (placed)
+	{
+		log_entry(rel, buf, InvalidBuffer, op, len);
+		if (t.append)
+			alex_note_rightmost(rel, buf, item->key);
+	}
+	UnlockReleaseBuffer(buf);
+	return placed;
 }
 
 /* ---- downlinks ---- */

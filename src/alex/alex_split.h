@@ -30,6 +30,12 @@ extern void alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffe
 						   const AlexRow *row);
 
 /*
+ * alex_add_in_place --- the same for a leaf, if it has room without any reorganisation; else
+ * nothing is changed, and false.  buf is released in any case.
+ */
+extern bool alex_add_in_place(Relation rel, Buffer buf, const AlexItem *item);
+
+/*
  * alex_finish_split --- insert the missing downlink of buf's right sibling.
  *
  * buf: exclusively locked, INCOMPLETE_SPLIT; released.  Takes locks on higher
