@@ -227,7 +227,7 @@ apply_seal(char *page, const char *p, uint32 len)
 		AlexBlockDesc desc;
 		uint32 bytes;
 
-		if (entry_items(&apply_plan, e, items) != e->model.n)
+		if (e->model.n == 0 || entry_items(&apply_plan, e, items) != e->model.n)
 			return false;
 		bytes = alex_encode(items, &e->model, form, (uint8 *) page + o->blocks_end, &desc);
 		if (bytes == 0)

@@ -34,10 +34,11 @@ typedef struct AlexKeyElement
 	bool bit; /* behind the code that NULLs have; else false */
 } AlexKeyElement;
 
+/* bits: 0 .. 128.  Shifts are masked, here and below, so that none is undefined on damaged metadata. */
 static inline AlexKey
 alex_bits_max(uint32 bits)
 {
-	return bits == 0 ? 0 : ALEX_KEY_ALL_ONES >> (128 - bits);
+	return bits == 0 ? 0 : ALEX_KEY_ALL_ONES >> ((128 - bits) & 127);
 }
 
 static inline void
@@ -71,7 +72,7 @@ alex_string_get(AlexKeyString *s, uint32 bits)
 
 	s->left -= bits;
 	if (s->left >= s->flag_bits)
-		code = s->key >> (s->left - s->flag_bits);
+		code = s->key >> ((s->left - s->flag_bits) & 127);
 	else
 		code = s->key << (s->flag_bits - s->left) | s->flags >> s->left;
 	return code & alex_bits_max(bits);
