@@ -167,7 +167,7 @@ DELETE FROM columns_many WHERE device % 5 = 2;
 VACUUM columns_many;
 INSERT INTO columns_many SELECT 2, timestamptz '2025-06-01' - g * interval '1 min', md5(g::text || 'x')::uuid FROM generate_series(1, 1000) g;
 SELECT omendb.alex_check('columns_many_dt', true), omendb.alex_check('columns_many_u', true);
-SELECT level, pages > 1 AS several FROM omendb.alex_stats('columns_many_dt');
+SELECT level, pages > 1 AS several FROM omendb.alex_stats('columns_many_dt') WHERE level IS NOT NULL;
 ANALYZE columns_many;
 EXPLAIN (COSTS OFF) SELECT ts FROM columns_many WHERE device = 3 AND ts < '2026-01-01 00:10:00+00' ORDER BY ts DESC LIMIT 3;
 SELECT ts FROM columns_many WHERE device = 3 AND ts < '2026-01-01 00:10:00+00' ORDER BY ts DESC LIMIT 3;

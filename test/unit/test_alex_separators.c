@@ -2,7 +2,7 @@
  * test_alex_separators.c
  *		Search among decoded separators, against a linear scan.
  */
-// sources: src/codec/linear.c src/alex/alex_page.c src/alex/alex_separators.c
+// sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_decode.c src/alex/alex_separators.c
 #include "unit.h"
 
 #include "alex/alex_separators.h"
