@@ -156,12 +156,14 @@ parents_rewind(ParentList *list)
 						errmsg("could not rewind temporary file of index build")));
 }
 
-/* the n items from `at` on, which must follow those read before */
+/* the n items from `at` on, a block's worth at most, which must follow those read before */
 static void
 parents_read(const ParentList *list, int64 at, AlexItem *items, int n)
 {
 	int in_memory = (int) Max(Min(PARENTS_IN_MEMORY - at, (int64) n), 0);
 
+	/* gcc 13 does not see it and warns of a buffer overrun */
+	in_memory = Min(in_memory, ALEX_BLOCK_ENTRIES_MAX);
 	if (in_memory > 0)
 		memcpy(items, list->first + at, in_memory * sizeof(AlexItem));
 	if (n > in_memory)
