@@ -162,6 +162,7 @@ write_settings()
 	cat >"$1" <<-EOT
 		shared_buffers = 128MB
 		max_prepared_transactions = 2
+		autovacuum = on
 		log_autovacuum_min_duration = 0
 		log_lock_waits = on
 	EOT
