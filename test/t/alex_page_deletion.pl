@@ -122,7 +122,7 @@ sub recycling
 	my $file = query(q{SELECT pg_relation_filenode('t_k')});
 	my ($records, $err) = run_command([ 'pg_waldump', '-p', $node->data_dir . '/pg_wal', '-r', 'Btree',
 		'-s', $start, '-e', $end ]);
-	my @found = $records =~ m{REUSE_PAGE .*rel \d+/\d+/$file\b}g;
+	my @found = $records =~ m{REUSE_PAGE .*rel:? \d+/\d+/$file\b}g;
 	is(scalar @found, $taken, "$mode: one conflict record for each");
 	inspect("$mode: recycled");
 	return;
