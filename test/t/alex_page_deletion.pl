@@ -123,7 +123,8 @@ sub recycling
 	my ($records, $err) = run_command([ 'pg_waldump', '-p', $node->data_dir . '/pg_wal', '-r', 'Btree',
 		'-s', $start, '-e', $end ]);
 	my @found = $records =~ m{REUSE_PAGE .*rel:? \d+/\d+/$file\b}g;
-	is(scalar @found, $taken, "$mode: one conflict record for each");
+	is(scalar @found, $taken, "$mode: one conflict record for each")
+	  or diag("pg_waldump from $start to $end: $err\n" . substr($records, 0, 1000));
 	inspect("$mode: recycled");
 	return;
 }
