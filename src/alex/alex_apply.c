@@ -18,12 +18,25 @@ static char apply_image[BLCKSZ + 16] __attribute__((aligned(8)));
 
 /* ---- blocks ---- */
 
-/* the entries plan entry e puts into its block */
-static uint32
+/*
+ * The entries plan entry e puts into its block, e->model.n of them: in the stream, if none has to
+ * be left out, or in items.  NULL if there are more or fewer.
+ */
+static const AlexItem *
 entry_items(const AlexPlan *plan, const AlexPlanEntry *e, AlexItem *items)
 {
 	uint32 n = 0;
 
+	if (e->model.n == 0)
+		return NULL;
+	if (e->consume == e->model.n)
+	{
+		bool whole = true;
+
+		for (uint32 i = 0; e->kind == ALEX_PLAN_FIT && i < e->consume; i++)
+			whole &= (plan->stream[e->start + i].flags & ALEX_ITEM_REMOVED) == 0;
+		return whole ? &plan->stream[e->start] : NULL;
+	}
 	for (uint32 i = 0; i < e->consume; i++)
 	{
 		const AlexItem *item = &plan->stream[e->start + i];
@@ -31,10 +44,10 @@ entry_items(const AlexPlan *plan, const AlexPlanEntry *e, AlexItem *items)
 		if (e->kind == ALEX_PLAN_FIT && (item->flags & ALEX_ITEM_REMOVED))
 			continue;
 		if (n >= ALEX_BLOCK_ENTRIES_MAX)
-			return 0;
+			return NULL;
 		items[n++] = *item;
 	}
-	return n;
+	return n == e->model.n ? items : NULL;
 }
 
 bool
@@ -47,7 +60,7 @@ alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, 
 	uint32 b = 0;
 	uint32 nbase = 0;
 	uint32 nremoved = 0;
-	AlexItem items[ALEX_BLOCK_ENTRIES_MAX];
+	AlexItem scratch[ALEX_BLOCK_ENTRIES_MAX];
 
 	for (int i = from; i < to; i++)
 		nblocks += plan->entries[i].kind != ALEX_PLAN_SKIP;
@@ -78,13 +91,15 @@ alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, 
 		}
 		else
 		{
-			if (e->model.n == 0 || entry_items(plan, e, items) != e->model.n)
+			const AlexItem *items = entry_items(plan, e, scratch);
+
+			if (items == NULL)
 				return false;
 			bytes = alex_encode(items, &e->model, form, (uint8 *) out + off, &desc);
 			if (bytes == 0 || bytes != e->bytes - ALEX_DIR_ENTRY_BYTES(form))
 				return false;
 			first_key = items[0].key;
-			for (uint32 k = 0; k < e->model.n; k++)
+			for (uint32 k = 0; (e->model.enc & ALEX_ENC_REMOVED) && k < e->model.n; k++)
 				nremoved += (items[k].flags & ALEX_ITEM_REMOVED) != 0;
 		}
 		desc.off = (uint16) off;
@@ -108,13 +123,13 @@ alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, 
 
 /* start an image that keeps the page's header, fences and opaque */
 static void
-begin_image(const char *page)
+begin_image(char *image, const char *page)
 {
 	AlexForm form = alex_page_form(page);
 
-	memset(apply_image, 0, sizeof(apply_image));
-	memcpy(apply_image, page, ALEX_DIR_OFF(form));
-	memcpy(apply_image + ALEX_SPECIAL_OFF, page + ALEX_SPECIAL_OFF, sizeof(AlexPageOpaque));
+	memset(image, 0, BLCKSZ);
+	memcpy(image, page, ALEX_DIR_OFF(form));
+	memcpy(image + ALEX_SPECIAL_OFF, page + ALEX_SPECIAL_OFF, sizeof(AlexPageOpaque));
 }
 
 static void
@@ -203,7 +218,7 @@ apply_seal(char *page, const char *p, uint32 len)
 	AlexForm form = alex_page_form(page);
 	uint32 old_lower = h->lower;
 	uint32 grow = 0;
-	AlexItem items[ALEX_BLOCK_ENTRIES_MAX];
+	AlexItem scratch[ALEX_BLOCK_ENTRIES_MAX];
 
 	apply_plan.nstream = o->ntail;
 	for (uint32 i = 0; i < o->ntail; i++)
@@ -224,10 +239,11 @@ apply_seal(char *page, const char *p, uint32 len)
 	for (int i = 0; i < apply_plan.count; i++)
 	{
 		const AlexPlanEntry *e = &apply_plan.entries[i];
+		const AlexItem *items = entry_items(&apply_plan, e, scratch);
 		AlexBlockDesc desc;
 		uint32 bytes;
 
-		if (e->model.n == 0 || entry_items(&apply_plan, e, items) != e->model.n)
+		if (items == NULL)
 			return false;
 		bytes = alex_encode(items, &e->model, form, (uint8 *) page + o->blocks_end, &desc);
 		if (bytes == 0)
@@ -262,7 +278,7 @@ rebuild(char *page, const uint8 *drops, const char *p, uint32 len, bool whole)
 		pos += apply_plan.entries[i].consume;
 	if (whole && pos != apply_plan.nstream)
 		return false;
-	begin_image(page);
+	begin_image(apply_image, page);
 	if (!alex_assemble(apply_image, page, &apply_plan, 0, apply_plan.count))
 		return false;
 	finish_image(page);
@@ -310,6 +326,14 @@ apply_rebuild(char *page, const char *p, uint32 len)
 	return rebuild(page, p[0] == ALEX_DROPS_NONE ? NULL : drops, p + used, len - used, true);
 }
 
+static void
+become_left(char *page, uint32 right, AlexKey key, uint64 tag)
+{
+	alex_opaque(page)->right = right;
+	alex_page_set_high(page, key, tag);
+	alex_opaque(page)->flags |= ALEX_INCOMPLETE_SPLIT;
+}
+
 static bool
 apply_split_left(char *page, const char *p, uint32 len)
 {
@@ -324,9 +348,30 @@ apply_split_left(char *page, const char *p, uint32 len)
 	high = alex_fence_load(p + 4, form.wide);
 	if (p[head] && !rebuild(page, NULL, p + head + 1, len - head - 1, false))
 		return false;
-	alex_opaque(page)->right = right;
-	alex_page_set_high(page, high.key, high.tag);
-	alex_opaque(page)->flags |= ALEX_INCOMPLETE_SPLIT;
+	become_left(page, right, high.key, high.tag);
+	return true;
+}
+
+bool
+alex_rebuild_image(char *image, const char *page, const AlexPlan *plan)
+{
+	begin_image(image, page);
+	return alex_assemble(image, page, plan, 0, plan->count);
+}
+
+bool
+alex_split_left_image(char *image, const char *page, const AlexPlan *plan, int cut, uint32 right,
+					  AlexKey key, uint64 tag)
+{
+	if (cut < 0)
+		memcpy(image, page, BLCKSZ);
+	else
+	{
+		begin_image(image, page);
+		if (!alex_assemble(image, page, plan, 0, cut))
+			return false;
+	}
+	become_left(image, right, key, tag);
 	return true;
 }
 
@@ -389,7 +434,7 @@ apply_mark(char *page, const char *p, uint32 len)
 	if (bits > ALEX_ITEMS_MAX || len != (bits + 7) / 8)
 		return false;
 	memcpy(drops, p, len);
-	begin_image(page);
+	begin_image(apply_image, page);
 	/* the directory, with offsets to be corrected */
 	memcpy(apply_image + ALEX_DIR_OFF(form), page + ALEX_DIR_OFF(form), off - ALEX_DIR_OFF(form));
 	n->nremoved = 0;

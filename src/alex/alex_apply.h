@@ -83,6 +83,15 @@ extern uint32 alex_op_meta_root(char *dst, uint32 root, uint32 level);
 extern uint32 alex_op_meta_flag(char *dst, uint32 flags);
 
 /*
+ * alex_rebuild_image / alex_split_left_image --- what REBUILD / SPLIT_LEFT makes of the page, from
+ * the plan the op was written from: the primary has decoded the page once to plan, and need
+ * not do it again.  image: BLCKSZ + 16 bytes.  False if the plan is wrong.
+ */
+extern bool alex_rebuild_image(char *image, const char *page, const AlexPlan *plan);
+extern bool alex_split_left_image(char *image, const char *page, const AlexPlan *plan, int cut,
+								  uint32 right, AlexKey key, uint64 tag);
+
+/*
  * alex_assemble --- fill `out` (initialised, empty) with the blocks of plan
  * entries [from, to).  copy_from is the page COPY entries refer to.  False if they
  * do not fit or a model does not hold its entries.

@@ -9,93 +9,205 @@
 
 #include "alex/alex_page.h"
 
-/* merging the gap run into the run: where it stands */
-typedef struct Merge
-{
-	const char *page;
-	const uint8 *drops;
-	AlexItem *items;
-	uint16 *origin;
-	int count;
-	uint32 gap_idx; /* of the gap run's next entry, which is `gap` */
-	bool have_gap;
-	AlexItem gap;
-} Merge;
+/* ---- one block ---- */
 
+/*
+ * The key column: kbase + delta + residual.  A residual that one load holds, which is nearly
+ * always so, is read without a branch.
+ */
 static inline void
-merge_put(Merge *m, const AlexItem *item, uint16 origin, uint32 number)
+decode_keys8(const AlexBlock *blk, AlexItem *items)
 {
-	m->items[m->count] = *item;
-	if (m->drops != NULL && bitmap_test(m->drops, number))
-		m->items[m->count].flags |= ALEX_ITEM_REMOVED;
-	if (m->origin)
-		m->origin[m->count] = origin;
-	m->count++;
+	LinearWalk walk = linear_walk(blk->kslope, blk->idx0);
+	uint64 base = (uint64) blk->kbase;
+	uint32 width = blk->kwidth;
+	uint32 n = blk->n;
+
+	if (width == 0)
+		for (uint32 i = 0; i < n; i++)
+			items[i].key = base + linear_next(&walk);
+	else if (width <= BITPACK_ONE_LOAD_MAX)
+	{
+		uint64 mask = bitpack_mask(width);
+		uint32 bit = 0;
+
+		for (uint32 i = 0; i < n; i++, bit += width)
+			items[i].key = base + linear_next(&walk) + bitpack_get_at(blk->kbits, bit, mask);
+	}
+	else
+		for (uint32 i = 0; i < n; i++)
+			items[i].key = base + linear_next(&walk) + bitpack_get(blk->kbits, i, width);
 }
 
+/*
+ * TIDs of a block of one region, and its null flags, which are all the same.  Division by mul is
+ * a multiplication by its reciprocal: with lin < 2^48, mul < 2^16 and
+ * inverse = (2^64 - 1) / mul + 1, which exceeds 2^64 / mul by less than 1, the product
+ * exceeds lin * 2^64 / mul by less than 2^48, and the quotient is exact (the fraction of
+ * lin / mul is at most 1 - 2^-16).
+ */
 static inline void
-merge_load_gap(Merge *m)
+decode_tags(const AlexBlock *blk, AlexItem *items)
 {
-	m->have_gap = m->gap_idx < alex_opaque(m->page)->ngap;
-	if (m->have_gap)
-		alex_gap_item(m->page, m->gap_idx, &m->gap);
+	LinearWalk walk = linear_walk(blk->tslope, blk->idx0);
+	uint64 inverse = blk->tmul > 1 ? PG_UINT64_MAX / blk->tmul + 1 : 0;
+	uint64 nulls = (uint64) blk->nbase << ALEX_TAG_TID_BITS;
+	uint64 mask = bitpack_mask(blk->twidth); /* at most 48 bits: one load holds a field */
+	uint32 bit = 0;
+
+	if (blk->tmul <= 1)
+	{
+		for (uint32 i = 0; i < blk->n; i++, bit += blk->twidth)
+			items[i].tag = nulls | alex_tid_of_lin(blk->tbase + linear_next(&walk) +
+													   bitpack_get_at(blk->tbits, bit, mask),
+												   blk->tmul);
+		return;
+	}
+	for (uint32 i = 0; i < blk->n; i++, bit += blk->twidth)
+	{
+		uint64 lin = (blk->tbase + linear_next(&walk) + bitpack_get_at(blk->tbits, bit, mask)) &
+					 ALEX_TAG_TID_MASK;
+		uint64 block = (uint64) (((uint128) lin * inverse) >> 64);
+
+		items[i].tag = nulls | ((block << 16 | (lin - block * blk->tmul + 1)) & ALEX_TAG_TID_MASK);
+	}
 }
 
+/* flag the entries whose bit is set: few, if any, so whole words are looked at */
 static inline void
-merge_take_gap(Merge *m)
+decode_flag(const uint8 *bits, uint32 n, uint8 flag, AlexItem *items)
 {
-	merge_put(m, &m->gap, ALEX_ORIGIN_GAP,
-			  (uint32) alex_opaque(m->page)->nbase + alex_gap_order(m->page)[m->gap_idx]);
-	m->gap_idx++;
-	merge_load_gap(m);
+	for (uint32 from = 0; from < n; from += 64)
+	{
+		uint64 word = bitpack_load64(bits + from / 8) & bitpack_mask(Min(n - from, 64));
+
+		for (; word != 0; word &= word - 1)
+			items[from + (uint32) __builtin_ctzll(word)].flags |= flag;
+	}
 }
 
-/* an entry of the run, after what the gap run has before it */
-static inline void
-merge_run_item(Merge *m, const AlexItem *item, uint16 origin, uint32 number)
+void
+alex_block_decode(const AlexBlock *blk, AlexItem *items)
 {
-	while (m->have_gap && alex_less(m->gap.key, m->gap.tag, item->key, item->tag))
-		merge_take_gap(m);
-	merge_put(m, item, origin, number);
+	if (blk->two_tids || blk->inner || blk->nwidth > 0)
+	{
+		for (uint32 i = 0; i < blk->n; i++)
+			alex_block_item(blk, i, &items[i]);
+		return;
+	}
+	for (uint32 i = 0; i < blk->n; i++)
+	{
+		items[i].child = 0;
+		items[i].flags = 0;
+	}
+	if (blk->wide)
+		for (uint32 i = 0; i < blk->n; i++)
+			items[i].key = alex_block_key(blk, i);
+	else
+		decode_keys8(blk, items);
+	decode_tags(blk, items);
+	decode_flag(blk->dead, blk->n, ALEX_ITEM_DEAD, items);
+	if (blk->removed)
+		decode_flag(blk->removed, blk->n, ALEX_ITEM_REMOVED, items);
 }
 
-int
-alex_page_decode(const char *page, const uint8 *drops, AlexItem *items, uint16 *origin)
+/* ---- the page ---- */
+
+/* blocks and tail, in order; false = damage */
+static bool
+decode_run(const char *page, AlexItem *items, uint16 *origin)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
-	AlexItem block_items[ALEX_BLOCK_ENTRIES_MAX];
-	Merge m = { page, drops, items, origin, 0, 0, false, { 0 } };
 	uint32 seen = 0;
-
-	/* slot numbers are indexes into drops */
-	for (uint32 i = 0; i < o->ngap; i++)
-		if (alex_gap_order(page)[i] >= o->ngap)
-			return -1;
-	merge_load_gap(&m);
 
 	for (uint32 b = 0; b < o->nblocks; b++)
 	{
 		AlexBlock blk;
 
 		if (!alex_block_open(page, b, &blk) || blk.cum != seen || seen + blk.n > o->nbase)
-			return -1;
-		alex_block_decode(&blk, block_items);
-		for (uint32 i = 0; i < blk.n; i++)
-			merge_run_item(&m, &block_items[i], (uint16) b, seen + i);
+			return false;
+		alex_block_decode(&blk, items + seen);
+		for (uint32 i = 0; origin != NULL && i < blk.n; i++)
+			origin[seen + i] = (uint16) b;
 		seen += blk.n;
 	}
 	if (seen != o->nbase)
-		return -1;
+		return false;
 	for (uint32 i = 0; i < o->ntail; i++)
 	{
-		AlexItem item;
-
-		alex_tail_item(page, i, &item);
-		merge_run_item(&m, &item, ALEX_ORIGIN_TAIL, (uint32) o->nbase + o->ngap + i);
+		alex_tail_item(page, i, &items[seen + i]);
+		if (origin != NULL)
+			origin[seen + i] = ALEX_ORIGIN_TAIL;
 	}
-	while (m.have_gap)
-		merge_take_gap(&m);
-	return m.count;
+	return true;
+}
+
+/* entries of items [from, n) before (key, tag): steps that grow, then halving */
+static int
+count_before(const AlexItem *items, int from, int n, AlexKey key, uint64 tag)
+{
+	int step = 1;
+	int hi;
+
+	while (from + step <= n &&
+		   alex_less(items[from + step - 1].key, items[from + step - 1].tag, key, tag))
+	{
+		from += step;
+		step *= 2;
+	}
+	hi = Min(from + step - 1, n);
+	while (from < hi)
+	{
+		int mid = (from + hi) / 2;
+
+		if (alex_less(items[mid].key, items[mid].tag, key, tag))
+			from = mid + 1;
+		else
+			hi = mid;
+	}
+	return from;
+}
+
+int
+alex_page_decode(const char *page, const uint8 *drops, AlexItem *items, uint16 *origin)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	uint32 ngap = o->ngap;
+	int nrun = o->nbase + o->ntail;
+	AlexItem *run = items + ngap; /* decoded here, then moved to the front between gap entries */
+	uint16 *run_origin = origin != NULL ? origin + ngap : NULL;
+	int at = 0;
+
+	if (!decode_run(page, run, run_origin))
+		return -1;
+	/* entry numbers: base ranks, gap slots, tail */
+	for (uint32 i = 0; drops != NULL && i < (uint32) nrun; i++)
+		if (bitmap_test(drops, i < o->nbase ? i : i + ngap))
+			run[i].flags |= ALEX_ITEM_REMOVED;
+
+	for (uint32 i = 0; i < ngap; i++)
+	{
+		uint32 slot = alex_gap_order(page)[i];
+		AlexItem gap;
+		int upto;
+
+		/* slot numbers are indexes into drops */
+		if (slot >= ngap)
+			return -1;
+		alex_gap_item(page, i, &gap);
+		if (drops != NULL && bitmap_test(drops, o->nbase + slot))
+			gap.flags |= ALEX_ITEM_REMOVED;
+		upto = count_before(run, at, nrun, gap.key, gap.tag);
+		memmove(&items[at + (int) i], &run[at], (size_t) (upto - at) * sizeof(AlexItem));
+		items[upto + (int) i] = gap;
+		if (origin != NULL)
+		{
+			memmove(&origin[at + (int) i], &run_origin[at], (size_t) (upto - at) * sizeof(uint16));
+			origin[upto + (int) i] = ALEX_ORIGIN_GAP;
+		}
+		at = upto;
+	}
+	return nrun + (int) ngap;
 }
 
 bool

@@ -42,6 +42,7 @@
 /* scratch: a page is worked on under its lock, and nothing here calls back */
 static AlexPlan delete_plan;
 static char delete_op[ALEX_OP_BYTES_MAX];
+static char delete_image[BLCKSZ + 16] __attribute__((aligned(8)));
 
 /* the page's unremoved entries in order, with their numbers */
 typedef struct Candidate
@@ -61,19 +62,24 @@ alex_delete_entries(Relation rel, Buffer buf, const uint8 *drops, uint8 wal_flag
 {
 	const char *page = alex_page(buf);
 	uint32 bits = alex_page_entries(page);
-	uint32 len;
 	OmWal wal;
 
 	if (!alex_plan_merge(page, drops, &delete_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
+	om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_DELETE);
 	if (alex_plan_fits(alex_page_form(page), delete_plan.bytes, delete_plan.nbase,
 					   (uint32) delete_plan.count, 0))
-		len = alex_op_rebuild(delete_op, &delete_plan, alex_page_form(page), drops, bits);
+	{
+		if (!alex_rebuild_image(delete_image, page, &delete_plan))
+			om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be rebuilt");
+		om_wal_add_applied(
+			&wal, buf, wal_flags, delete_op,
+			alex_op_rebuild(delete_op, &delete_plan, alex_page_form(page), drops, bits),
+			delete_image);
+	}
 	else
-		len = alex_op_mark(delete_op, drops, bits);
-
-	om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_DELETE);
-	om_wal_add(&wal, buf, wal_flags | OM_WAL_TRY_FIRST, delete_op, len);
+		om_wal_add(&wal, buf, wal_flags | OM_WAL_TRY_FIRST, delete_op,
+				   alex_op_mark(delete_op, drops, bits));
 	if (TransactionIdIsValid(horizon))
 		om_wal_conflict(&wal, horizon, heap);
 	om_wal_commit(&wal);

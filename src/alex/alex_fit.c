@@ -261,6 +261,7 @@ encode_tids(const AlexItem *items, uint32 n, bool mixed, bool cold, const Linear
 			uint32 mul, uint32 first, uint8 **out)
 {
 	uint64 r[ALEX_BLOCK_ENTRIES_MAX];
+	LinearWalk walk = linear_walk(model->slope, first);
 	uint32 k = 0;
 	uint64 excess = 0;
 
@@ -272,8 +273,7 @@ encode_tids(const AlexItem *items, uint32 n, bool mixed, bool cold, const Linear
 			continue;
 		if (mul > 0 && ((tid & 0xFFFF) == 0 || (tid & 0xFFFF) > mul))
 			return false;
-		r[k] = (lin_of_tid(tid, mul) - model->base - linear_delta(model->slope, k + first)) &
-			   ALEX_TAG_TID_MASK;
+		r[k] = (lin_of_tid(tid, mul) - model->base - linear_next(&walk)) & ALEX_TAG_TID_MASK;
 		excess |= r[k] & ~bitpack_mask(model->width);
 		k++;
 	}
@@ -286,11 +286,12 @@ static uint64
 encode_keys8(const AlexItem *items, const AlexModel *m, uint8 **out)
 {
 	uint64 r[ALEX_BLOCK_ENTRIES_MAX];
+	LinearWalk walk = linear_walk(m->kslope, m->idx0);
 	uint64 excess = 0;
 
 	for (uint32 i = 0; i < m->n; i++)
 	{
-		r[i] = (uint64) items[i].key - (uint64) m->kbase - linear_delta(m->kslope, i + m->idx0);
+		r[i] = (uint64) items[i].key - (uint64) m->kbase - linear_next(&walk);
 		excess |= r[i] & ~bitpack_mask(m->kwidth);
 	}
 	*out += bitpack_put_all(*out, r, m->n, m->kwidth);
@@ -320,6 +321,13 @@ encode_nulls(const AlexItem *items, const AlexModel *m, uint8 **out)
 	uint64 r[ALEX_BLOCK_ENTRIES_MAX];
 	uint64 excess = 0;
 
+	if (m->nwidth == 0)
+	{
+		/* nothing to write; but the flags must be what the model says */
+		for (uint32 i = 0; i < m->n; i++)
+			excess |= ALEX_TAG_NULLS(items[i].tag) ^ (uint64) m->nbase;
+		return excess;
+	}
 	for (uint32 i = 0; i < m->n; i++)
 	{
 		r[i] = ALEX_TAG_NULLS(items[i].tag) - (uint64) m->nbase;

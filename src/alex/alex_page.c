@@ -10,7 +10,6 @@
 #include "alex/alex_page.h"
 
 #define PAGE_LAYOUT_VERSION 4 /* PG_PAGE_LAYOUT_VERSION, checked in alex_wal.c */
-#define TID_LIN_MASK ALEX_TAG_TID_MASK
 
 static inline uint64
 join64(uint32 lo, uint32 hi)
@@ -221,33 +220,23 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 	return true;
 }
 
-/* a linearised TID back to block << 16 | offset */
-static inline uint64
-tid_of_lin(uint64 lin, uint32 mul)
-{
-	lin &= TID_LIN_MASK;
-	if (mul == 0)
-		return lin;
-	return ((lin / mul) << 16 | (lin % mul + 1)) & TID_LIN_MASK;
-}
-
 static inline uint64
 alex_block_tid(const AlexBlock *blk, uint32 i)
 {
 	uint32 cold;
 
 	if (likely(!blk->two_tids))
-		return tid_of_lin(blk->tbase + linear_delta(blk->tslope, i + blk->idx0) +
-							  bitpack_get(blk->tbits, i, blk->twidth),
-						  blk->tmul);
+		return alex_tid_of_lin(blk->tbase + linear_delta(blk->tslope, i + blk->idx0) +
+								   bitpack_get(blk->tbits, i, blk->twidth),
+							   blk->tmul);
 	cold = bitmap_rank128(blk->region, i);
 	if (bitmap_test(blk->region, i))
-		return tid_of_lin(blk->t2base + linear_delta(blk->t2slope, cold + blk->cold0) +
-							  bitpack_get(blk->t2bits, cold, blk->t2width),
-						  blk->t2mul);
-	return tid_of_lin(blk->tbase + linear_delta(blk->tslope, (i - cold) + blk->hot0) +
-						  bitpack_get(blk->tbits, i - cold, blk->twidth),
-					  blk->tmul);
+		return alex_tid_of_lin(blk->t2base + linear_delta(blk->t2slope, cold + blk->cold0) +
+								   bitpack_get(blk->t2bits, cold, blk->t2width),
+							   blk->t2mul);
+	return alex_tid_of_lin(blk->tbase + linear_delta(blk->tslope, (i - cold) + blk->hot0) +
+							   bitpack_get(blk->tbits, i - cold, blk->twidth),
+						   blk->tmul);
 }
 
 static inline uint64
@@ -271,95 +260,6 @@ alex_block_item(const AlexBlock *blk, uint32 i, AlexItem *item)
 	item->flags = bitmap_test(blk->dead, i) ? ALEX_ITEM_DEAD : 0;
 	if (blk->removed && bitmap_test(blk->removed, i))
 		item->flags |= ALEX_ITEM_REMOVED;
-}
-
-/*
- * A column of a whole block: base + delta(slope, i + first) + residual, i < n.
- *
- * The model's product grows by the mantissa from one position to the next, so
- * that a value costs an addition, a shift and the residual.
- */
-static inline void
-decode_column(uint64 base, uint64 slope, uint32 first, const uint8 *bits, uint32 width, uint32 n,
-			  uint64 *values)
-{
-	uint64 mantissa = slope & LINEAR_MANTISSA_MASK;
-	uint64 product = mantissa * first;
-	uint32 shift = (uint32) (slope >> LINEAR_MANTISSA_BITS) & 0x7F;
-	uint32 right = shift < 64 ? shift : 0;
-	uint32 left = shift < 64 ? 0 : shift - 64;
-	bool negative = (slope >> 63) != 0;
-
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint64 d = product >> right << left;
-
-		values[i] = base + (negative ? (uint64) 0 - d : d);
-		product += mantissa;
-	}
-	if (width > 0)
-		for (uint32 i = 0; i < n; i++)
-			values[i] += bitpack_get(bits, i, width);
-}
-
-/*
- * TIDs of a block of one region.  Division by mul is a multiplication by its
- * reciprocal: with lin < 2^48, mul < 2^16 and inverse = (2^64 - 1) / mul + 1, which
- * exceeds 2^64 / mul by less than 1, the product exceeds lin * 2^64 / mul by less
- * than 2^48, and the quotient is exact (the fraction of lin / mul is at most 1 - 2^-16).
- */
-static inline void
-decode_tids(const AlexBlock *blk, uint64 *tids)
-{
-#ifdef HAVE_INT128
-	uint64 inverse = blk->tmul > 1 ? PG_UINT64_MAX / blk->tmul + 1 : 0;
-#endif
-
-	decode_column(blk->tbase, blk->tslope, blk->idx0, blk->tbits, blk->twidth, blk->n, tids);
-	for (uint32 i = 0; i < blk->n; i++)
-	{
-		uint64 lin = tids[i] & TID_LIN_MASK;
-		uint64 block;
-
-		if (blk->tmul <= 1)
-		{
-			tids[i] = tid_of_lin(lin, blk->tmul);
-			continue;
-		}
-#ifdef HAVE_INT128
-		block = (uint64) (((uint128) lin * inverse) >> 64);
-#else
-		block = lin / blk->tmul;
-#endif
-		tids[i] = (block << 16 | (lin - block * blk->tmul + 1)) & TID_LIN_MASK;
-	}
-}
-
-void
-alex_block_decode(const AlexBlock *blk, AlexItem *items)
-{
-	uint64 keys[ALEX_BLOCK_ENTRIES_MAX];
-	uint64 tids[ALEX_BLOCK_ENTRIES_MAX];
-
-	if (blk->two_tids || blk->inner || blk->nwidth > 0)
-	{
-		for (uint32 i = 0; i < blk->n; i++)
-			alex_block_item(blk, i, &items[i]);
-		return;
-	}
-	if (!blk->wide)
-		decode_column((uint64) blk->kbase, blk->kslope, blk->idx0, blk->kbits, blk->kwidth, blk->n,
-					  keys);
-	decode_tids(blk, tids);
-	for (uint32 i = 0; i < blk->n; i++)
-	{
-		items[i].key = blk->wide ? alex_block_key(blk, i) : keys[i];
-		items[i].tag = (uint64) blk->nbase << ALEX_TAG_TID_BITS | tids[i];
-		items[i].child = 0;
-		items[i].flags = bitmap_test(blk->dead, i) ? ALEX_ITEM_DEAD : 0;
-		if (blk->removed && bitmap_test(blk->removed, i))
-			items[i].flags |= ALEX_ITEM_REMOVED;
-	}
 }
 
 void

@@ -354,7 +354,17 @@ extern bool alex_block_open(const char *page, uint32 b, AlexBlock *blk);
 extern uint32 alex_block_rank8(const AlexBlock *blk, uint64 first, uint64 key, uint64 tag,
 							   bool or_equal);
 
-/* entry i of an opened block */
+/* a linearised TID, modulo 2^48, back to block << 16 | offset */
+static inline uint64
+alex_tid_of_lin(uint64 lin, uint32 mul)
+{
+	lin &= ALEX_TAG_TID_MASK;
+	if (mul == 0)
+		return lin;
+	return ((lin / mul) << 16 | (lin % mul + 1)) & ALEX_TAG_TID_MASK;
+}
+
+/* entry i of an opened block; all of them */
 extern void alex_block_item(const AlexBlock *blk, uint32 i, AlexItem *item);
 extern void alex_block_decode(const AlexBlock *blk, AlexItem *items);
 

@@ -21,6 +21,12 @@
 #define CUT_DEPTH_MAX 7
 #define OUTLIERS_MAX 8
 
+/*
+ * The page's entries without removed ones, for a plan whose stream has some.  Static, like all
+ * scratch under a page lock.
+ */
+static AlexItem plan_live[ALEX_ITEMS_MAX];
+
 /* ---- fitting a run of live entries ---- */
 
 static bool
@@ -169,24 +175,32 @@ isolated_cost(const AlexItem *items, uint32 n, AlexForm form, const uint32 *outl
 	return cost;
 }
 
-/* fit at most 128 entries, cutting where it pays */
+/* fit entries as one block */
 static bool
-fit_chunk(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form, int depth)
+fit_block(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form)
 {
 	AlexModel m;
+
+	alex_fit(items, n, form, &m);
+	return add_entry(plan, ALEX_PLAN_FIT, &m, form);
+}
+
+/* at most 128 entries, whose fit is *m, cut where it pays */
+static bool
+fit_chunk(AlexPlan *plan, const AlexItem *items, uint32 n, const AlexModel *m, AlexForm form,
+		  int depth)
+{
 	AlexModel left;
 	AlexModel right;
-	uint32 bytes;
+	uint32 bytes = alex_model_size(m, form);
 	AlexKey jump;
 	uint32 at;
 	uint32 outliers[OUTLIERS_MAX];
 	uint32 noutliers;
 
-	alex_fit(items, n, form, &m);
-	bytes = alex_model_size(&m, form);
 	if (n < 2 || depth >= CUT_DEPTH_MAX ||
 		bytes < ALEX_DIR_ENTRY_BYTES(form) + CUT_PAYLOAD_MIN(form))
-		return add_entry(plan, ALEX_PLAN_FIT, &m, form);
+		return add_entry(plan, ALEX_PLAN_FIT, m, form);
 
 	at = largest_jump(items, n, &jump);
 	/* evenly spread keys never jump by an eighth of their span in 128 */
@@ -195,11 +209,11 @@ fit_chunk(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form, int de
 		alex_fit(items, at, form, &left);
 		alex_fit(items + at, n - at, form, &right);
 		if (alex_model_size(&left, form) + alex_model_size(&right, form) < bytes)
-			return fit_chunk(plan, items, at, form, depth + 1) &&
-				   fit_chunk(plan, items + at, n - at, form, depth + 1);
+			return fit_chunk(plan, items, at, &left, form, depth + 1) &&
+				   fit_chunk(plan, items + at, n - at, &right, form, depth + 1);
 	}
 
-	noutliers = tid_outliers(items, n, form, &m, outliers);
+	noutliers = tid_outliers(items, n, form, m, outliers);
 	if (noutliers > 0 && isolated_cost(items, n, form, outliers, noutliers) < bytes)
 	{
 		uint32 from = 0;
@@ -208,15 +222,15 @@ fit_chunk(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form, int de
 		{
 			uint32 to = k < noutliers ? outliers[k] : n;
 
-			if (to > from && !fit_chunk(plan, items + from, to - from, form, CUT_DEPTH_MAX))
+			if (to > from && !fit_block(plan, items + from, to - from, form))
 				return false;
-			if (k < noutliers && !fit_chunk(plan, items + to, 1, form, CUT_DEPTH_MAX))
+			if (k < noutliers && !fit_block(plan, items + to, 1, form))
 				return false;
 			from = to + 1;
 		}
 		return true;
 	}
-	return add_entry(plan, ALEX_PLAN_FIT, &m, form);
+	return add_entry(plan, ALEX_PLAN_FIT, m, form);
 }
 
 /* fit any number of live entries in even chunks */
@@ -229,8 +243,10 @@ fit_run(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form)
 	for (uint32 k = 1; k <= chunks; k++)
 	{
 		uint32 to = (uint32) ((uint64) n * k / chunks);
+		AlexModel m;
 
-		if (!fit_chunk(plan, items + from, to - from, form, 0))
+		alex_fit(items + from, to - from, form, &m);
+		if (!fit_chunk(plan, items + from, to - from, &m, form, 0))
 			return false;
 		from = to;
 	}
@@ -342,35 +358,91 @@ consume_removed(AlexPlan *plan, const Group *g, int first)
 }
 
 /*
- * The larger of the two ways to plan a group is thrown away.  Slices come
- * first: they are few, so that the plan has room for them, whereas a fresh fit
- * that does not find room is too large anyway.
+ * What keep_group would take at least: each old block as it is but for its removed bits, which a
+ * slice may do without, and a descriptor for each stretch of new live entries.
  */
 static bool
-plan_group(AlexPlan *plan, const char *page, const Group *g, AlexForm form)
+kept_bytes_min(const AlexPlan *plan, const char *page, const Group *g, AlexForm form, uint32 *bytes)
+{
+	const uint16 *origin = plan->origin;
+	uint16 last = ALEX_ORIGIN_TAIL;
+
+	*bytes = 0;
+	for (int i = g->stream_from; i < g->stream_to; i++)
+	{
+		if (origin[i] < ALEX_ORIGIN_GAP)
+		{
+			AlexBlock blk;
+
+			if (origin[i] == last)
+				continue;
+			last = origin[i];
+			if (!alex_block_open(page, last, &blk))
+				return false;
+			*bytes += ALEX_DIR_ENTRY_BYTES(form) + blk.bytes - (blk.removed ? (blk.n + 7) / 8 : 0);
+		}
+		else if ((plan->stream[i].flags & ALEX_ITEM_REMOVED) == 0 &&
+				 (i == g->stream_from || origin[i - 1] < ALEX_ORIGIN_GAP))
+			*bytes += ALEX_DIR_ENTRY_BYTES(form);
+	}
+	return true;
+}
+
+/*
+ * A group is fitted afresh, unless slices of its old blocks take less.  To slice is work, too: it
+ * is not tried where it cannot take less.  A fresh fit that does not find room in the
+ * plan is too large anyway.
+ */
+static bool
+plan_group(AlexPlan *plan, const char *page, const AlexItem *live, const Group *g, AlexForm form)
 {
 	int first = plan->count;
-	int kept;
-	uint32 kept_bytes;
+	int fitted;
+	uint32 kept_min;
+	bool fits;
 
 	if (g->stream_to == g->stream_from)
 		return true;
 	if (g->live_to == g->live_from)
 		return add_skip(plan, (uint16) (g->stream_to - g->stream_from));
-	if (!keep_group(plan, page, g, form))
-		return false;
-	kept = plan->count;
-	kept_bytes = plan_bytes(plan, first);
-	if (!fit_run(plan, plan->live + g->live_from, (uint32) (g->live_to - g->live_from), form) ||
-		plan_bytes(plan, kept) > kept_bytes)
+	fits = fit_run(plan, live + g->live_from, (uint32) (g->live_to - g->live_from), form);
+	if (fits)
 	{
-		plan->count = kept;
-		return true;
+		if (!kept_bytes_min(plan, page, g, form, &kept_min))
+			return false;
+		if (plan_bytes(plan, first) <= kept_min)
+		{
+			consume_removed(plan, g, first);
+			return true;
+		}
 	}
-	memmove(&plan->entries[first], &plan->entries[kept],
-			(size_t) (plan->count - kept) * sizeof(AlexPlanEntry));
-	plan->count -= kept - first;
-	consume_removed(plan, g, first);
+	else
+		plan->count = first;
+
+	fitted = plan->count;
+	if (!keep_group(plan, page, g, form))
+	{
+		/* no room behind the fit: that one is too large then */
+		plan->count = fitted = first;
+		fits = false;
+		if (!keep_group(plan, page, g, form))
+			return false;
+	}
+	if (fits)
+	{
+		uint32 kept_bytes = plan_bytes(plan, fitted);
+		uint32 fit_bytes = plan_bytes(plan, first) - kept_bytes;
+
+		if (fit_bytes <= kept_bytes)
+		{
+			plan->count = fitted;
+			consume_removed(plan, g, first);
+			return true;
+		}
+	}
+	memmove(&plan->entries[first], &plan->entries[fitted],
+			(size_t) (plan->count - fitted) * sizeof(AlexPlanEntry));
+	plan->count -= fitted - first;
 	return true;
 }
 
@@ -405,6 +477,7 @@ alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 	bool affected[BLCKSZ / ALEX_DIR_ENTRY_BYTES_OF(8) + 2] = { false };
 	uint32 nblocks = o->nblocks;
 	int nlive = 0;
+	const AlexItem *live = plan->stream;
 	uint32 cur = 0;
 	int pos = 0;
 	int live_pos = 0;
@@ -423,10 +496,17 @@ alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 			cur = plan->origin[i];
 		if (plan->origin[i] >= ALEX_ORIGIN_GAP || (plan->stream[i].flags & ALEX_ITEM_REMOVED))
 			affected[cur] = true;
-		if ((plan->stream[i].flags & ALEX_ITEM_REMOVED) == 0)
-			plan->live[nlive++] = plan->stream[i];
+		nlive += (plan->stream[i].flags & ALEX_ITEM_REMOVED) == 0;
 	}
 	plan->nlive = (uint32) nlive;
+	if (nlive < plan->nstream)
+	{
+		live = plan_live;
+		nlive = 0;
+		for (int i = 0; i < plan->nstream; i++)
+			if ((plan->stream[i].flags & ALEX_ITEM_REMOVED) == 0)
+				plan_live[nlive++] = plan->stream[i];
+	}
 
 	for (uint32 b = 0; b <= nblocks;)
 	{
@@ -465,7 +545,7 @@ alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 				g.live_to++;
 			g.stream_to++;
 		}
-		if (!plan_group(plan, page, &g, form))
+		if (!plan_group(plan, page, live, &g, form))
 			return false;
 		pos = g.stream_to;
 		live_pos = g.live_to;

@@ -45,7 +45,6 @@ typedef struct AlexPlan
 	uint32 nbase; /* entries in them */
 	uint32 nlive; /* of those, not removed */
 	AlexItem stream[ALEX_ITEMS_MAX];
-	AlexItem live[ALEX_ITEMS_MAX]; /* the stream without removed entries */
 	uint16 origin[ALEX_ITEMS_MAX];
 	AlexPlanEntry entries[ALEX_PLAN_MAX];
 } AlexPlan;

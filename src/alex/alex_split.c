@@ -60,6 +60,7 @@ StaticAssertDecl(HALVES_FIT(8) && HALVES_FIT(16), "two halves of the worst merge
  */
 static AlexPlan split_plan;
 static char split_image[BLCKSZ + 16] __attribute__((aligned(8)));
+static char left_image[BLCKSZ + 16] __attribute__((aligned(8)));
 static char op_left[ALEX_OP_BYTES_MAX];
 static char op_right[BLCKSZ + 64];
 
@@ -216,6 +217,7 @@ static bool
 try_rebuild(Relation rel, Buffer buf, const Target *t)
 {
 	const char *page = alex_page(buf);
+	OmWal wal;
 
 	if (!alex_plan_merge(page, NULL, &split_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
@@ -223,8 +225,12 @@ try_rebuild(Relation rel, Buffer buf, const Target *t)
 		!alex_plan_fits(t->form, split_plan.bytes, split_plan.nbase, (uint32) split_plan.count,
 						ALEX_GAP_HEADER_BYTES + REBUILD_SPARE_ENTRIES * t->raw_bytes))
 		return false;
-	log_page_op(rel, buf, ALEX_REC_REBUILD, op_left,
-				alex_op_rebuild(op_left, &split_plan, t->form, NULL, 0));
+	if (!alex_rebuild_image(left_image, page, &split_plan))
+		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be rebuilt");
+	om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_REBUILD);
+	om_wal_add_applied(&wal, buf, 0, op_left,
+					   alex_op_rebuild(op_left, &split_plan, t->form, NULL, 0), left_image);
+	om_wal_commit(&wal);
 	STOP_POINT_AT(t->form.inner, "alex_rebuilt");
 	return true;
 }
@@ -271,7 +277,7 @@ page_last(Relation rel, Buffer buf, AlexItem *last)
 	return true;
 }
 
-/* log the split: left with op_left, right with split_image */
+/* log the split: left with op_left, which makes left_image, right with split_image */
 static void
 log_split(Relation rel, Buffer left, Buffer right, Buffer old_right, uint32 left_len)
 {
@@ -279,7 +285,7 @@ log_split(Relation rel, Buffer left, Buffer right, Buffer old_right, uint32 left
 	OmWal wal;
 
 	om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_SPLIT);
-	om_wal_add(&wal, left, OM_WAL_TRY_FIRST, op_left, left_len);
+	om_wal_add_applied(&wal, left, 0, op_left, left_len, left_image);
 	om_wal_add(&wal, right, OM_WAL_INIT, op_right, alex_op_init(op_right, split_image));
 	if (BufferIsValid(old_right))
 		om_wal_add(&wal, old_right, 0, op_old_right,
@@ -358,6 +364,8 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 			sep = alex_leaf_separator(first[-1].key, first[-1].tag, first->key, first->tag);
 	}
 	alex_page_set_low(split_image, sep.key, sep.tag);
+	if (!alex_split_left_image(left_image, page, &split_plan, cut, right_block, sep.key, sep.tag))
+		om_index_corrupted(rel, BufferGetBlockNumber(buf), "left half of a split does not fit");
 	log_split(
 		rel, buf, right, old_right,
 		alex_op_split_left(op_left, &split_plan, t->form, cut, right_block, sep.key, sep.tag));

@@ -87,9 +87,18 @@ om_wal_add(OmWal *wal, Buffer buffer, uint8 flags, const char *op, uint32 len)
 	block->flags = flags;
 	block->op = op;
 	block->len = len;
+	block->image = NULL;
 	/* XLogRegisterBufData's limit; it would be an error inside the critical section */
 	if (len > UINT16_MAX)
 		elog(ERROR, "WAL op of %u bytes is too long", len);
+}
+
+void
+om_wal_add_applied(OmWal *wal, Buffer buffer, uint8 flags, const char *op, uint32 len,
+				   const char *image)
+{
+	om_wal_add(wal, buffer, flags, op, len);
+	wal->blocks[wal->count - 1].image = image;
 }
 
 #ifdef OMENDB_CHECK_PAGES
@@ -104,6 +113,28 @@ check_page(const OmWalModule *module, Page page, int elevel)
 
 	if (problem != NULL)
 		elog(elevel, "%s page check failed: %s", module->name, problem);
+#endif
+}
+
+/* what redo would make of a page is what the caller has made of it */
+static void
+check_image(const OmWalModule *module, const OmWalBlock *block)
+{
+#ifdef OMENDB_CHECK_PAGES
+	static PGAlignedBlock mine;
+	static PGAlignedBlock theirs;
+
+	if (!om_check_pages)
+		return;
+	memcpy(mine.data, BufferGetPage(block->buffer), BLCKSZ);
+	memcpy(theirs.data, block->image, BLCKSZ);
+	if (!module->apply(mine.data, block->op, block->len))
+		elog(ERROR, "%s op %u cannot be applied", module->name, (uint8) block->op[0]);
+	module->zero_hints(mine.data);
+	module->zero_hints(theirs.data);
+	if (memcmp(mine.data, theirs.data, BLCKSZ) != 0)
+		elog(ERROR, "%s op %u makes another page than its caller", module->name,
+			 (uint8) block->op[0]);
 #endif
 }
 
@@ -131,7 +162,9 @@ commit_rmgr(OmWal *wal)
 	{
 		OmWalBlock *block = &wal->blocks[i];
 
-		if (!(block->flags & OM_WAL_TRY_FIRST))
+		if (block->image != NULL)
+			check_image(module, block);
+		if (block->image != NULL || !(block->flags & OM_WAL_TRY_FIRST))
 			continue;
 		memcpy(tried[i].data, BufferGetPage(block->buffer), BLCKSZ);
 		if (!module->apply(tried[i].data, block->op, block->len))
@@ -145,7 +178,9 @@ commit_rmgr(OmWal *wal)
 		OmWalBlock *block = &wal->blocks[i];
 		Page page = BufferGetPage(block->buffer);
 
-		if (block->flags & OM_WAL_TRY_FIRST)
+		if (block->image != NULL)
+			memcpy(page, block->image, BLCKSZ);
+		else if (block->flags & OM_WAL_TRY_FIRST)
 			memcpy(page, tried[i].data, BLCKSZ);
 		else if (!module->apply((char *) page, block->op, block->len))
 			elog(PANIC, "could not apply %s op %u to block %u of index \"%s\"", module->name,
@@ -201,9 +236,14 @@ commit_generic(OmWal *wal)
 		char *page = (char *) GenericXLogRegisterBuffer(
 			state, block->buffer, init || hints ? GENERIC_XLOG_FULL_IMAGE : 0);
 
+		if (block->image != NULL)
+		{
+			check_image(module, block);
+			memcpy(page, block->image, BLCKSZ);
+		}
 		if (hints)
 			module->zero_hints(page);
-		if (!module->apply(page, block->op, block->len))
+		if (block->image == NULL && !module->apply(page, block->op, block->len))
 			apply_failed(wal, block);
 		OM_PAGE_TAIL(page)->flags |= OM_PAGE_GENERIC;
 		check_page(module, (Page) page, ERROR);

@@ -89,6 +89,7 @@ typedef struct OmWalBlock
 	uint8 flags;
 	const char *op;
 	uint32 len;
+	const char *image; /* what the op makes of the page, if the caller has it */
 } OmWalBlock;
 
 #define OM_WAL_INIT 0x01	/* the op makes the page from nothing */
@@ -121,6 +122,14 @@ typedef struct OmWal
  */
 extern void om_wal_begin(OmWal *wal, Relation rel, OmWalModuleId module, uint8 record);
 extern void om_wal_add(OmWal *wal, Buffer buffer, uint8 flags, const char *op, uint32 len);
+
+/*
+ * om_wal_add_applied --- the same for a caller that has made the page itself: image is what
+ * apply() would make of it, byte for byte but for hints, and stays valid until commit.  Builds
+ * with OMENDB_CHECK_PAGES apply the op as well and compare.
+ */
+extern void om_wal_add_applied(OmWal *wal, Buffer buffer, uint8 flags, const char *op, uint32 len,
+							   const char *image);
 extern void om_wal_commit(OmWal *wal);
 
 /*

@@ -59,6 +59,16 @@ bitpack_get(const uint8 *stream, uint32 i, uint32 w)
 	return v & bitpack_mask(w);
 }
 
+/* widths of which one 8-byte load at any bit of a byte holds a whole field */
+#define BITPACK_ONE_LOAD_MAX 57
+
+/* the field of width 1..BITPACK_ONE_LOAD_MAX, mask bitpack_mask(w), at a bit of the stream */
+static inline uint64
+bitpack_get_at(const uint8 *stream, uint32 bit, uint64 mask)
+{
+	return (bitpack_load64(stream + (bit >> 3)) >> (bit & 7)) & mask;
+}
+
 /* the same for 0 <= w <= 128 */
 static inline uint128
 bitpack_get_wide(const uint8 *stream, uint32 i, uint32 w)

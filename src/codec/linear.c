@@ -53,16 +53,18 @@ linear_try_sorted(const uint64 *values, uint32 n, uint64 slope, LinearModel *m)
 {
 	uint64 above = 0;
 	uint64 below = 0;
+	LinearWalk walk = linear_walk(slope, 0);
 
+	/* without branches: which side of the line a value lies on is random */
 	for (uint32 i = 0; i < n; i++)
 	{
 		uint64 rise = values[i] - values[0];
-		uint64 d = linear_delta(slope, i);
+		uint64 d = linear_next(&walk);
+		uint64 over = rise >= d ? rise - d : 0;
+		uint64 under = rise >= d ? 0 : d - rise;
 
-		if (rise >= d)
-			above = Max(above, rise - d);
-		else
-			below = Max(below, d - rise);
+		above = Max(above, over);
+		below = Max(below, under);
 	}
 	if (above > PG_UINT64_MAX - below)
 		return false;
@@ -105,6 +107,7 @@ linear_try_any(const uint64 *values, uint32 n, uint64 slope, LinearModel *best)
 	int64 lowest = 0;
 	int64 highest = 0;
 	uint32 width = 0;
+	LinearWalk walk = linear_walk(slope, 0);
 
 	for (uint32 done = 0; done < n;)
 	{
@@ -112,7 +115,7 @@ linear_try_any(const uint64 *values, uint32 n, uint64 slope, LinearModel *best)
 
 		for (; done < end; done++)
 		{
-			int64 r = (int64) (values[done] - values[0] - linear_delta(slope, done));
+			int64 r = (int64) (values[done] - values[0] - linear_next(&walk));
 
 			lowest = Min(lowest, r);
 			highest = Max(highest, r);

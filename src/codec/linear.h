@@ -37,6 +37,41 @@ linear_delta(uint64 slope, uint32 i)
 	return (slope >> 63) ? (uint64) 0 - d : d;
 }
 
+/*
+ * delta(slope, first), delta(slope, first + 1), ...: the product grows by the mantissa from one
+ * position to the next, so that a value costs an addition and two shifts.
+ */
+typedef struct LinearWalk
+{
+	uint64 product;
+	uint64 mantissa;
+	uint32 right;
+	uint32 left;
+	uint64 sign; /* all ones if negative */
+} LinearWalk;
+
+static inline LinearWalk
+linear_walk(uint64 slope, uint32 first)
+{
+	uint64 mantissa = slope & LINEAR_MANTISSA_MASK;
+	uint32 shift = (uint32) (slope >> LINEAR_MANTISSA_BITS) & 0x7F;
+
+	return (LinearWalk){ .product = mantissa * first,
+						 .mantissa = mantissa,
+						 .right = shift < 64 ? shift : 0,
+						 .left = shift < 64 ? 0 : shift - 64,
+						 .sign = (uint64) 0 - (slope >> 63) };
+}
+
+static inline uint64
+linear_next(LinearWalk *w)
+{
+	uint64 d = w->product >> w->right << w->left;
+
+	w->product += w->mantissa;
+	return (d ^ w->sign) - w->sign;
+}
+
 /* the slope of a rise of `span` over `steps` positions, steps >= 1, rounded towards zero */
 extern uint64 linear_slope(uint64 span, uint32 steps, bool negative);
 
