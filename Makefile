@@ -30,9 +30,12 @@ LINT       = $(SCRIPT_ENV) test/lint/run.sh
 DEPS       = $(SCRIPT_ENV) test/run/deps.sh
 SUITE      = $(SCRIPT_ENV) test/run/suite.sh --modes $(MODES) --tests '$(TESTS)'
 
-# For check-regress and its like: MODES=plain, TESTS='alex_build alex_scan'.
+# For check-regress and its like, and for the long checks: MODES=plain, TESTS='alex_build alex_scan'.
+# The long checks also take KINDS=regress,isolation.
 MODES ?= preload,plain
 TESTS ?=
+KINDS ?= regress,isolation,pgtap,tap
+LONG   = --modes $(MODES) --kinds $(KINDS) --tests '$(TESTS)'
 
 VERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" omendb.control)
 
@@ -143,13 +146,13 @@ check-regress check-isolation check-pgtap check-tap:
 	@$(SUITE) --kinds $(@:check-%=%)
 
 check-cassert:
-	@test/run/cassert.sh
+	@test/run/cassert.sh $(LONG)
 check-core:
 	@$(SCRIPT_ENV) test/run/core.sh --modes $(MODES) --tests '$(TESTS)'
 check-asan check-valgrind:
-	@test/run/valgrind.sh
+	@test/run/valgrind.sh $(if $(TESTS),--tests '$(TESTS)')
 check-versions:
-	@test/run/versions.sh
+	@test/run/versions.sh $(LONG)
 
 lint:
 	@$(DEPS) build lint
