@@ -2,9 +2,11 @@
  * alex_cost.c
  *		amcostestimate: what a scan of an alex index costs.
  *
- * The same charges as btcostestimate() makes, so that the planner chooses
- * between the two by their sizes: what alex reads and decodes less shows in
- * the number of its pages.
+ * The same charges as btcostestimate() makes for what is the same, so that the
+ * planner chooses between the two by their sizes: what alex reads and decodes
+ * less shows in the number of its pages.  What differs: a descent visits one
+ * page, the leaf that the model cache names, and the metapage and inner pages
+ * are not counted among the pages that hold the entries.
  */
 #include "postgres.h"
 
@@ -20,6 +22,7 @@
 #include "utils/selfuncs.h"
 #include "utils/syscache.h"
 
+#include "alex/alex_cache.h"
 #include "alex/alex_cost.h"
 #include "base/pg_compat.h"
 
@@ -111,22 +114,42 @@ alex_cost_correlation(PlannerInfo *root, IndexOptInfo *index)
 	return correlation;
 }
 
-/* alex_cost_height --- inner levels of the index; core knows it from 18 on, if at all. */
+/*
+ * alex_cost_leaves --- the index's leaves, of all its pages; its inner levels to *height.
+ *
+ * Deleted pages count as leaves, as they do for btree: only VACUUM knows them.
+ */
 static double
-alex_cost_height(IndexOptInfo *index)
+alex_cost_leaves(const IndexOptInfo *index, double *height)
 {
-	double pages = index->pages;
-	double height = 0.0;
+	double leaves = Max(index->pages - 1.0, 1.0); /* but the metapage */
+	double inner = 0.0;
 
-	if (index->tree_height >= 0)
-		return index->tree_height;
-
-	while (pages > 1.0)
+	*height = 0.0;
+	for (double level = leaves; level > 1.0; (*height)++)
 	{
-		pages /= ALEX_COST_FANOUT;
-		height++;
+		level = ceil(level / ALEX_COST_FANOUT);
+		inner += level;
 	}
-	return height;
+	return Max(leaves - inner, 1.0);
+}
+
+/*
+ * alex_cost_generic --- genericcostestimate() of the leaves alone.
+ *
+ * It charges one random page for each descent, at least, and shares pages among
+ * the repetitions of an inner scan.
+ */
+static void
+alex_cost_generic(PlannerInfo *root, const IndexPath *path, double leaves, double loop_count,
+				  GenericCosts *costs)
+{
+	IndexOptInfo index = *path->indexinfo;
+	IndexPath copy = *path;
+
+	index.pages = (BlockNumber) leaves;
+	copy.indexinfo = &index;
+	genericcostestimate(root, &copy, loop_count, costs);
 }
 
 /*
@@ -144,12 +167,17 @@ alex_cost_returns(const IndexOptInfo *index)
 	return false;
 }
 
-/* does a condition fix its column to one value?  *scans is multiplied by its array's elements */
+/*
+ * Does a condition fix its column to one value?  *scans is multiplied by its array's elements;
+ * *many is set if there can be several such rows in a unique index.
+ */
 static bool
-alex_cost_fixes(PlannerInfo *root, Expr *clause, Oid family, double *scans)
+alex_cost_fixes(PlannerInfo *root, Expr *clause, Oid family, double *scans, bool *many)
 {
 	Oid op = InvalidOid;
 
+	if (!IsA(clause, OpExpr))
+		*many = true;
 	if (IsA(clause, NullTest))
 		return ((NullTest *) clause)->nulltesttype == IS_NULL;
 	if (IsA(clause, OpExpr))
@@ -165,11 +193,12 @@ alex_cost_fixes(PlannerInfo *root, Expr *clause, Oid family, double *scans)
 }
 
 /*
- * alex_cost_visited --- entries a scan of several columns reads, for each element of
- * its arrays; 0 if they are just those that match.
+ * alex_cost_visited --- entries a scan reads, for each element of its arrays; 0 if they are
+ * just those that match.
  *
  * The range is set by the conditions on leading columns, as far as these are fixed, and
- * on the column behind; what is said of later columns only filters.
+ * on the column behind; what is said of later columns only filters.  All columns of a
+ * unique index fixed leave one row, whatever the statistics of single columns multiply to.
  */
 static double
 alex_cost_visited(PlannerInfo *root, IndexPath *path)
@@ -178,6 +207,7 @@ alex_cost_visited(PlannerInfo *root, IndexPath *path)
 	List *bounding = NIL;
 	bool filters = false;
 	bool fixed = false;
+	bool many = !index->unique;
 	double scans = 1.0;
 	int column = 0;
 	Selectivity part;
@@ -200,14 +230,14 @@ alex_cost_visited(PlannerInfo *root, IndexPath *path)
 		{
 			RestrictInfo *rinfo = lfirst_node(RestrictInfo, qual);
 
-			if (alex_cost_fixes(root, rinfo->clause, index->opfamily[column], &scans))
+			if (alex_cost_fixes(root, rinfo->clause, index->opfamily[column], &scans, &many))
 				fixed = true;
 			if (!filters)
 				bounding = lappend(bounding, rinfo);
 		}
 	}
 	if (!filters)
-		return 0;
+		return !many && fixed && column == index->nkeycolumns - 1 ? 1.0 : 0.0;
 
 	part = clauselist_selectivity(root, add_predicate_to_index_quals(index, bounding),
 								  (int) index->rel->relid, JOIN_INNER, NULL);
@@ -220,27 +250,25 @@ alexcostestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *st
 {
 	IndexOptInfo *index = path->indexinfo;
 	GenericCosts costs;
+	double height;
+	double leaves = alex_cost_leaves(index, &height);
+	double descent_pages = alex_cache_size > 0 ? 1.0 : height + 1.0;
 	Cost descent;
 
-	/*
-	 * genericcostestimate() takes the entries visited to be those that match when
-	 * it is given no number.  It charges one random page for the leaf of each
-	 * descent, at least, and shares pages among the repetitions of an inner
-	 * scan.  Inner levels are taken to be cached.
-	 */
+	/* the entries visited are those that match when there is no number of them */
 	MemSet(&costs, 0, sizeof(costs));
 	costs.numIndexTuples = alex_cost_visited(root, path);
-	genericcostestimate(root, path, loop_count, &costs);
+	alex_cost_generic(root, path, leaves, loop_count, &costs);
 
 	/*
 	 * Comparisons and pages of a descent.  Elements of an array after the first
 	 * start up nothing, and those that lie on one leaf take one descent.
 	 */
-	descent = (alex_cost_height(index) + 1) * ALEX_PAGE_OPERATORS * cpu_operator_cost;
+	descent = descent_pages * ALEX_PAGE_OPERATORS * cpu_operator_cost;
 	if (index->tuples > 1) /* no logarithm of 0 */
 		descent += ceil(log(index->tuples) / log(2.0)) * cpu_operator_cost;
 	costs.indexStartupCost += descent;
-	costs.indexTotalCost += Max(Min(costs.num_sa_scans, (double) index->pages), 1.0) * descent;
+	costs.indexTotalCost += Max(Min(costs.num_sa_scans, leaves), 1.0) * descent;
 
 	*startup_cost = costs.indexStartupCost;
 	*total_cost = costs.indexTotalCost;
