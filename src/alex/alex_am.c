@@ -64,6 +64,7 @@ omendb_alex_handler(PG_FUNCTION_ARGS)
 	am->amsearcharray = true;
 	am->amsearchnulls = true;
 	am->amclusterable = true;
+	am->ampredlocks = true; /* leaves: README.md, "Serializable transactions" */
 	am->amcanparallel = true;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	am->amkeytype = InvalidOid;

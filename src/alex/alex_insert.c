@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "storage/bufmgr.h"
+#include "storage/predicate.h"
 
 #include "alex/alex_buf.h"
 #include "alex/alex_insert.h"
@@ -21,9 +22,14 @@ alex_insert_entry(Relation rel, const AlexItem *item, const AlexRow *row)
 	Buffer leaf = alex_find_leaf(rel, item->key, item->tag);
 
 	/* a leaf found by a hint is changed only if there is room (README, "Model cache") */
-	if (BufferIsValid(leaf) && alex_add_in_place(rel, leaf, item))
-		return;
+	if (BufferIsValid(leaf))
+	{
+		CheckForSerializableConflictIn(rel, NULL, BufferGetBlockNumber(leaf));
+		if (alex_add_in_place(rel, leaf, item))
+			return;
+	}
 	leaf = alex_descend(rel, 0, item->key, item->tag, false, BUFFER_LOCK_EXCLUSIVE, true);
+	CheckForSerializableConflictIn(rel, NULL, BufferGetBlockNumber(leaf));
 	alex_add_entry(rel, leaf, item, InvalidBuffer, row);
 }
 

@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
+#include "storage/predicate.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -254,6 +255,8 @@ load_page(IndexScanDesc scan, Buffer buf, ScanDirection dir, const AlexRawEntry 
 	BlockNumber before = so->block;
 
 	so->block = BufferGetBlockNumber(buf);
+	/* under the page's lock and before it is read, empty or not: whoever inserts here from now on will see it */
+	PredicateLockPage(scan->indexRelation, so->block, scan->xs_snapshot);
 	if (so->arrays != NULL && so->block == before && scan->parallel_scan == NULL)
 		so->dense = true;
 	alex_killed_start(&so->killed, buf);

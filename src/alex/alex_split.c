@@ -11,6 +11,7 @@
 
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/predicate.h"
 #include "utils/rel.h"
 
 #include "alex/alex_apply.h"
@@ -366,6 +367,9 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 	alex_page_set_low(split_image, sep.key, sep.tag);
 	if (!alex_split_left_image(left_image, page, &split_plan, cut, right_block, sep.key, sep.tag))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "left half of a split does not fit");
+	/* whoever has read the range that moves; before the record, so that no error comes in between */
+	if (!t->form.inner)
+		PredicateLockPageSplit(rel, BufferGetBlockNumber(buf), right_block);
 	log_split(
 		rel, buf, right, old_right,
 		alex_op_split_left(op_left, &split_plan, t->form, cut, right_block, sep.key, sep.tag));

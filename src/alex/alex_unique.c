@@ -267,6 +267,7 @@ alex_unique_check(Relation rel, Relation heap, const AlexUniqueRow *row, IndexUn
 	const AlexItem *item = row->item;
 	Verdict verdict;
 	Buffer leaf;
+	BlockNumber first;
 
 	Assert(check != UNIQUE_CHECK_NO);
 	c.first = item->tag & ~ALEX_TAG_TID_MASK;
@@ -304,7 +305,15 @@ alex_unique_check(Relation rel, Relation heap, const AlexUniqueRow *row, IndexUn
 							errtableconstraint(heap, RelationGetRelationName(rel))));
 		return InvalidBuffer;
 	}
-	/* index_insert did this too, but we may have waited since */
-	CheckForSerializableConflictIn(rel, NULL, BufferGetBlockNumber(leaf));
-	return move_to_place(rel, leaf, item);
+
+	/*
+	 * Readers of the entry's place have locked the leaf it goes to.  A lookup of the key
+	 * may have ended before, with the rows it found on the key's first leaf.
+	 */
+	first = BufferGetBlockNumber(leaf);
+	CheckForSerializableConflictIn(rel, NULL, first);
+	leaf = move_to_place(rel, leaf, item);
+	if (BufferGetBlockNumber(leaf) != first)
+		CheckForSerializableConflictIn(rel, NULL, BufferGetBlockNumber(leaf));
+	return leaf;
 }
