@@ -470,6 +470,35 @@ page_next(IndexScanDesc scan, bool forward, AlexItem *item)
 	return true;
 }
 
+/*
+ * The usual case of a forward scan, for speed: the next entry is the next of the block that is
+ * decoded already, comes before the gap run's next one and is live.  NULL: not so.
+ */
+static inline const AlexItem *
+next_in_block(AlexScanOpaque *so)
+{
+	AlexScanCursor *c = &so->cursor;
+	uint32 at = c->pos.run - so->cached_cum; /* wraps if the position is before the block */
+	const AlexItem *item;
+
+	if (c->state != SCAN_PAGE || so->cached_block < 0 || at >= so->cached_n ||
+		c->pos.run >= c->to.run || so->bounds.filter)
+		return NULL;
+	item = &so->cached[at];
+	if (item->flags != 0)
+		return NULL;
+	if (c->pos.gap < c->to.gap)
+	{
+		AlexItem gap;
+
+		alex_gap_item(so->page, c->pos.gap, &gap);
+		if (!alex_less(item->key, item->tag, gap.key, gap.tag))
+			return NULL;
+	}
+	c->pos.run++;
+	return item;
+}
+
 /* the next live entry where the scan stands; false at the end of the page or of `small` */
 static bool
 local_next(IndexScanDesc scan, bool forward, AlexItem *item)
@@ -622,17 +651,25 @@ bool
 alexgettuple(IndexScanDesc scan, ScanDirection dir)
 {
 	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
-	AlexItem item;
+	const AlexItem *item;
+	AlexItem found;
 
 	if (scan->kill_prior_tuple && so->cursor.state != SCAN_START)
 		alex_killed_add(&so->killed, GetMemoryChunkContext(so), so->last.key, so->last.tag);
 	do
 	{
-		if (!scan_next(scan, dir, &item))
-			return false;
-		item_tid(scan, &item, &scan->xs_heaptid);
-	} while (scan->xs_want_itup && !alex_tuple_make(scan, &item));
-	so->last = item;
+		item = NULL;
+		if (ScanDirectionIsForward(dir) && so->cursor.last_dir == dir)
+			item = next_in_block(so);
+		if (item == NULL)
+		{
+			if (!scan_next(scan, dir, &found))
+				return false;
+			item = &found;
+		}
+		item_tid(scan, item, &scan->xs_heaptid);
+	} while (scan->xs_want_itup && !alex_tuple_make(scan, item));
+	so->last = *item;
 	return true;
 }
 
@@ -644,11 +681,19 @@ alexgetbitmap(IndexScanDesc scan, TIDBitmap *tbm)
 	int n = 0;
 	int64 total = 0;
 	bool recheck = false;
-	AlexItem item;
+	const AlexItem *item;
+	AlexItem found;
 
-	while (scan_next(scan, ForwardScanDirection, &item))
+	for (;;)
 	{
-		item_tid(scan, &item, &tids[n++]);
+		item = next_in_block(so);
+		if (item == NULL)
+		{
+			if (!scan_next(scan, ForwardScanDirection, &found))
+				break;
+			item = &found;
+		}
+		item_tid(scan, item, &tids[n++]);
 		total++;
 		recheck |= so->bounds.recheck; /* may differ from one array element to the next */
 		if (n == lengthof(tids))

@@ -23,6 +23,8 @@
 #include "utils/rel.h"
 
 #include "alex/alex_buf.h"
+#include "alex/alex_key_string.h"
+#include "alex/alex_key_type.h"
 #include "alex/alex_scan.h"
 #include "alex/alex_scan_state.h"
 #include "base/check.h"
@@ -33,8 +35,11 @@ struct AlexScanTuple
 	TupleTableSlot *slot;  /* for asking */
 	MemoryContext context; /* values passed by reference */
 	bool by_reference;	   /* are there any? */
+	bool simple;		   /* one column, passed by value and returnable */
 	IndexTuple tuple;
 };
+
+#define SIMPLE_OFFSET IndexInfoFindDataOffset(0)
 
 bool
 alexcanreturn(Relation index, int attno)
@@ -74,6 +79,7 @@ alex_tuple_prepare(IndexScanDesc scan)
 			t->by_reference |= !att->attbyval;
 			size = MAXALIGN(size + (Size) att->attlen);
 		}
+		t->simple = desc->natts == 1 && !t->by_reference && alex_key_returnable(&so->info, 1);
 		t->tuple = (IndexTuple) palloc0(size);
 		MemoryContextSwitchTo(old);
 		scan->xs_itupdesc = desc;
@@ -121,6 +127,30 @@ table_has_row(IndexScanDesc scan, AlexScanTuple *t)
 	return found;
 }
 
+/*
+ * The tuple of one column that is passed by value: such a key is the column's code, and the value
+ * always has the same place.  False if the value is NULL, or shares NULL's code, or is none.
+ */
+static inline bool
+make_simple(IndexScanDesc scan, AlexScanTuple *t, const AlexItem *item)
+{
+	const AlexScanOpaque *so = (const AlexScanOpaque *) scan->opaque;
+	const AlexMetaColumn *col = &so->info.cols[0];
+	Form_pg_attribute att = TupleDescAttr(scan->xs_itupdesc, 0);
+	AlexKeyElement e = { item->key, false };
+	Datum value;
+
+	if (ALEX_TAG_NULLS(item->tag) != 0 || item->key == alex_null_code(col) ||
+		item->key > alex_bits_max(col->bits) ||
+		!alex_type_datum(col->type, alex_element_code(col, e), &value))
+		return false;
+	store_att_byval((char *) t->tuple + SIMPLE_OFFSET, value, att->attlen);
+	t->tuple->t_info = (unsigned short) MAXALIGN(SIMPLE_OFFSET + (Size) att->attlen);
+	t->tuple->t_tid = scan->xs_heaptid;
+	scan->xs_itup = t->tuple;
+	return true;
+}
+
 bool
 alex_tuple_make(IndexScanDesc scan, const AlexItem *item)
 {
@@ -137,6 +167,8 @@ alex_tuple_make(IndexScanDesc scan, const AlexItem *item)
 
 	if (t->ask_table && !table_has_row(scan, t))
 		return false;
+	if (t->simple && make_simple(scan, t, item))
+		return true;
 
 	if (t->by_reference)
 	{

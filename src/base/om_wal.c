@@ -23,7 +23,8 @@
 
 /*
  * Main data of a record.  The record code stands first (rule W7: info carries
- * only the module).
+ * only the module).  A record of one op that needs nothing of this has no main data: the
+ * op's code says it all, and such are the records of single rows.
  */
 typedef struct xl_om_record
 {
@@ -197,7 +198,8 @@ commit_rmgr(OmWal *wal)
 		XLogRecPtr lsn;
 
 		XLogBeginInsert();
-		XLogRegisterData((char *) &main, sizeof(main));
+		if (wal->count > 1 || main.cleanup != 0 || TransactionIdIsValid(wal->horizon))
+			XLogRegisterData((char *) &main, sizeof(main));
 		if (TransactionIdIsValid(wal->horizon))
 			XLogRegisterData((char *) &conflict, sizeof(conflict));
 		for (int i = 0; i < wal->count; i++)
@@ -278,13 +280,17 @@ om_wal_redo(XLogReaderState *record)
 {
 	uint8 module_id = (XLogRecGetInfo(record) & ~XLR_INFO_MASK) >> 4;
 	const OmWalModule *module = modules[module_id];
-	const xl_om_record *main = (const xl_om_record *) XLogRecGetData(record);
+	uint8 cleanup = 0;
 	Buffer buffers[OM_WAL_BLOCKS_MAX];
 	int count = XLogRecMaxBlockId(record) + 1;
 	xl_om_conflict conflict;
 
-	if (module == NULL || count > OM_WAL_BLOCKS_MAX || XLogRecGetDataLen(record) < sizeof(*main))
+	if (module == NULL || count > OM_WAL_BLOCKS_MAX ||
+		(XLogRecGetDataLen(record) < sizeof(xl_om_record) &&
+		 (count != 1 || XLogRecGetDataLen(record) != 0)))
 		elog(PANIC, "unexpected omendb record: module %u, %d blocks", module_id, count);
+	if (XLogRecGetDataLen(record) > 0)
+		cleanup = ((const xl_om_record *) XLogRecGetData(record))->cleanup;
 
 	/* before any lock: the queries that are cancelled may hold one */
 	if (InHotStandby && record_conflict(record, &conflict))
@@ -301,7 +307,7 @@ om_wal_redo(XLogReaderState *record)
 		bool init = (XLogRecGetBlock(record, i)->flags & BKPBLOCK_WILL_INIT) != 0;
 		XLogRedoAction action =
 			XLogReadBufferForRedoExtended(record, (uint8) i, init ? RBM_ZERO_AND_LOCK : RBM_NORMAL,
-										  !init && (main->cleanup & (1 << i)) != 0, &buffers[i]);
+										  !init && (cleanup & (1 << i)) != 0, &buffers[i]);
 
 		if (action == BLK_NEEDS_REDO)
 		{
