@@ -10,6 +10,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "storage/freespace.h"
 #include "storage/indexfsm.h"
 #include "utils/memutils.h"
@@ -23,6 +24,9 @@
 #include "alex/alex_wal.h"
 #include "base/check.h"
 #include "base/pg_compat.h"
+
+/* of so many lookups of a leaf by its recent buffer, one goes through the buffer table */
+#define RECENT_CALLS_MAX 4
 
 /* how far right of the page that the model cache names its leaf is looked for */
 #define ROUTE_STEPS_MAX 3
@@ -87,15 +91,39 @@ alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level)
 	return buf;
 }
 
-Buffer
-alex_trybuf(Relation rel, BlockNumber block, int mode, uint32 level)
+/*
+ * Pin a block that was in the buffer `recent` last: if it still is, the buffer table need not be
+ * searched.  That does not raise the buffer's usage count, so now and then the long way is taken,
+ * lest a leaf in use look idle to the clock sweep.
+ */
+static Buffer
+pin_recent(Relation rel, BlockNumber block, Buffer recent)
+{
+	static uint32 calls = 0;
+
+	if (++calls % RECENT_CALLS_MAX != 0)
+	{
+		alex_page_prefetch((const char *) BufferGetBlock(recent));
+		if (ReadRecentBuffer(OM_RELATION_FILE(rel), MAIN_FORKNUM, block, recent))
+		{
+			pgstat_count_buffer_read(rel);
+			pgstat_count_buffer_hit(rel);
+			return recent;
+		}
+	}
+	return ReadBuffer(rel, block);
+}
+
+/* alex_trybuf, for a block that may still be in the buffer `recent` */
+static inline Buffer
+try_block(Relation rel, BlockNumber block, int mode, uint32 level, Buffer recent)
 {
 	Buffer buf;
 	const char *page;
 
 	if (block == InvalidBlockNumber || block == ALEX_METAPAGE)
 		return InvalidBuffer;
-	buf = ReadBuffer(rel, block);
+	buf = BufferIsValid(recent) ? pin_recent(rel, block, recent) : ReadBuffer(rel, block);
 	alex_page_prefetch(alex_page(buf));
 	if (unlikely(om_buffer_locked_by_me(buf)))
 	{
@@ -111,6 +139,12 @@ alex_trybuf(Relation rel, BlockNumber block, int mode, uint32 level)
 		return buf;
 	UnlockReleaseBuffer(buf);
 	return InvalidBuffer;
+}
+
+Buffer
+alex_trybuf(Relation rel, BlockNumber block, int mode, uint32 level)
+{
+	return try_block(rel, block, mode, level, InvalidBuffer);
 }
 
 Buffer
@@ -444,7 +478,8 @@ try_route(Relation rel, const Descent *d)
 
 	if (!alex_cache_route(rel, d->key, d->tag, d->strict, &route))
 		return InvalidBuffer;
-	buf = alex_trybuf(rel, route.block, d->mode, 0);
+	buf = try_block(rel, route.block, d->mode, 0,
+					route.buffer != NULL ? *route.buffer : InvalidBuffer);
 	for (int steps = 0; BufferIsValid(buf); steps++)
 	{
 		const char *page = alex_page(buf);
@@ -461,6 +496,8 @@ try_route(Relation rel, const Descent *d)
 		}
 		if (!must_step_right(page, d->key, d->tag, d->strict))
 		{
+			if (steps == 0 && route.buffer != NULL)
+				*route.buffer = buf;
 			alex_cache_report(rel, &route, steps == 0 ? ALEX_ROUTE_HIT : ALEX_ROUTE_STEPPED);
 			return buf;
 		}

@@ -59,6 +59,7 @@ typedef struct CachedPage
 	AlexSeparators seps;
 	struct CachedPage **copies; /* level > 1: of the children, or NULL */
 	uint8 *visits;				/* level > 1: of children without a copy */
+	Buffer *buffers;			/* level 1: where the children were last, or InvalidBuffer */
 } CachedPage;
 
 static MemoryContext cache_context;
@@ -214,7 +215,7 @@ decode_copy(const char *image, BlockNumber block)
 	{
 		bool wide = o->keybytes > 8;
 		Size arrays = MAXALIGN(alex_separators_bytes(items, n, wide));
-		Size links = o->level > 1 ? n * (sizeof(CachedPage *) + 1) : 0;
+		Size links = n * (o->level > 1 ? sizeof(CachedPage *) + 1 : sizeof(Buffer));
 
 		copy = (CachedPage *) MemoryContextAllocExtended(
 			cache_context, sizeof(CachedPage) + arrays + links, MCXT_ALLOC_NO_OOM);
@@ -229,9 +230,11 @@ decode_copy(const char *image, BlockNumber block)
 			copy->low = alex_page_low(image);
 			copy->high = alex_page_high(image);
 			copy->bytes = GetMemoryChunkSpace(copy);
-			if (links > 0)
+			memset(room + arrays, 0, links);
+			if (o->level == 1)
+				copy->buffers = (Buffer *) (room + arrays);
+			else
 			{
-				memset(room + arrays, 0, links);
 				copy->copies = (CachedPage **) (room + arrays);
 				copy->visits = (uint8 *) (room + arrays + n * sizeof(CachedPage *));
 			}
@@ -550,6 +553,7 @@ alex_cache_route(Relation rel, AlexKey key, uint64 tag, bool strict, AlexRoute *
 		if (likely(page->level == 1))
 		{
 			route->block = page->seps.children[slot];
+			route->buffer = &page->buffers[slot];
 			touch(page);
 			if (block_exists(rel, index, route->block))
 				return true;
@@ -563,6 +567,7 @@ alex_cache_route(Relation rel, AlexKey key, uint64 tag, bool strict, AlexRoute *
 				break;
 			if (copy == NULL)
 			{
+				route->buffer = NULL;
 				touch(page);
 				if (block_exists(rel, index, route->block))
 					return true;

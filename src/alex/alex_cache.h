@@ -10,6 +10,7 @@
 #ifndef ALEX_CACHE_H
 #define ALEX_CACHE_H
 
+#include "storage/buf.h"
 #include "utils/rel.h"
 
 #include "alex/alex_format.h"
@@ -24,6 +25,9 @@ typedef struct AlexRoute
 {
 	BlockNumber block;		 /* the leaf to try: exists, but may be any page by now */
 	struct CachedPage *page; /* the copy that named it; valid until the next alex_cache_route() */
+	Buffer
+		*buffer; /* the copy's note of the buffer the leaf was in last, for the caller to keep, or
+					 * NULL; valid as long */
 } AlexRoute;
 
 /* what became of a route */
