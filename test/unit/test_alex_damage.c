@@ -5,10 +5,11 @@
  *		judges.
  */
 // sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_decode.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c src/alex/alex_op.c src/alex/alex_unlink.c
+#include "alex/alex_unlink.h"
 #include "alex_poke.h"
 #include "alex_testing.h"
 
-#define OPS_MAX 16
+#define OPS_MAX 20
 
 typedef struct Op
 {
@@ -75,6 +76,25 @@ collect_ops(Sample *s)
 	add_op(s, alex_op_set_left(level_op, 5));
 	add_op(s, alex_op_clear_flags(level_op, ALEX_INCOMPLETE_SPLIT));
 	add_op(s, alex_op_init(level_op, s->page));
+	/* page deletion */
+	add_op(s, alex_op_half_dead(level_op, 3));
+	add_op(s, alex_op_deleted(level_op, 4));
+	if (!inner)
+		add_op(s, alex_op_set_low(level_op, NULL, form_of(false), true, 0, 0));
+	for (uint32 i = 0; i < 2 && inner; i++)
+	{
+		uint32 gone;
+
+		level_plan.nstream = alex_page_decode(s->page, NULL, level_plan.stream, level_plan.origin);
+		gone = level_plan.stream[i].child;
+		if (i == 1)
+			level_plan.nstream = alex_unlink_edit(level_plan.stream, level_plan.nstream, 1);
+		level_plan.count = 0;
+		check(alex_plan_items(&level_plan, 0, level_plan.nstream, form_of(true)), "plan");
+		add_op(s, i == 0 ? alex_op_set_low(level_op, &level_plan, form_of(true), true, 0, 0)
+						 : alex_op_unlink(level_op, &level_plan, form_of(true), 1, gone,
+										  level_plan.stream[1].child));
+	}
 }
 
 static void
@@ -262,7 +282,7 @@ damaged_ops(const Sample *s, uint32 rounds)
 
 		for (uint32 k = 0; k < len; k++)
 			bytes[k] = (char) unit_random();
-		bytes[0] = (char) unit_random_below(14);
+		bytes[0] = (char) unit_random_below(ALEX_OP_UNLINK + 2);
 		memcpy(work, s->page, BLCKSZ);
 		if (alex_apply(work, bytes, len))
 			poke_page(work, unit_random, scratch, false);
@@ -285,7 +305,8 @@ hostile_models(const Sample *s)
 		char *bytes;
 
 		if (op->bytes[0] != ALEX_OP_SEAL && op->bytes[0] != ALEX_OP_REBUILD &&
-			op->bytes[0] != ALEX_OP_SPLIT_LEFT)
+			op->bytes[0] != ALEX_OP_SPLIT_LEFT && op->bytes[0] != ALEX_OP_UNLINK &&
+			op->bytes[0] != ALEX_OP_SET_LOW)
 			continue;
 		bytes = malloc(op->len);
 		for (uint32 at = 1; at < Min(op->len, 1500); at++)
