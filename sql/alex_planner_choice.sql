@@ -100,10 +100,9 @@ CREATE INDEX choice_alex_p ON choice_t USING alex (u) WHERE even;
 ANALYZE choice_t;
 SELECT choice('SELECT u FROM choice_t WHERE u < 4000 AND even');
 SELECT choice('SELECT u FROM choice_t WHERE u < 4000 AND NOT even');
--- a small btree against a large alex
-DROP INDEX choice_alex_p, choice_btree_p;
-CREATE INDEX choice_btree_p ON choice_t (u) WHERE c <= 500;
-SELECT choice('SELECT u FROM choice_t WHERE c <= 500');
+-- alex of all rows against btree of some
+DROP INDEX choice_alex_p;
+SELECT choice('SELECT u FROM choice_t WHERE u < 4000 AND even');
 DROP INDEX choice_btree_p;
 
 -- several columns: the range is made by the leading ones

@@ -1,6 +1,7 @@
 /*
  * test_alex_fit.c
- *		One block: fit, encode, open, decode; slices of it; what it may cost.
+ *		One block: fit, encode, open, decode; slices of it; what it may cost.  Of entries
+ *		as they come, at every width, and of sets made to be hard.
  */
 // sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_decode.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c src/alex/alex_op.c src/alex/alex_unlink.c
 #include "alex_testing.h"
@@ -203,6 +204,290 @@ distribution(AlexDist dist, bool inner)
 	}
 }
 
+/* ---- every width ---- */
+
+static uint32 seen_key[129];
+static uint32 seen_tid[49];
+static uint32 seen_tid2[49];
+static uint32 seen_nulls[17];
+static uint32 seen_child[33];
+
+/* a number of at most `width` bits, the extremes often */
+static AlexKey
+of_width(uint32 width)
+{
+	AlexKey all = width == 0 ? 0 : ALEX_KEY_ALL_ONES >> (128 - width);
+	AlexKey any = (AlexKey) unit_random() << 64 | unit_random();
+
+	switch (unit_random_below(8))
+	{
+		case 0:
+			return 0;
+		case 1:
+			return all;
+		case 2:
+			return all >> 1;
+		default:
+			return any & all;
+	}
+}
+
+/* a block of n entries whose columns take just these widths, without a slope */
+static void
+block_of_widths(uint32 n, uint32 kwidth, uint32 twidth, uint32 nwidth, uint32 cwidth, bool inner)
+{
+	AlexItem part[ALEX_BLOCK_ENTRIES_MAX] = { 0 };
+	AlexKey most = test_wide ? ALEX_KEY_ALL_ONES : PG_UINT64_MAX;
+	AlexKey kmax = kwidth == 0 ? 0 : ALEX_KEY_ALL_ONES >> (128 - kwidth);
+	uint64 tmax = twidth == 0 ? 0 : PG_UINT64_MAX >> (64 - twidth);
+	AlexModel m = { .enc = ALEX_ENC_LINEAR,
+					.kwidth = (uint8) kwidth,
+					.twidth = (uint8) twidth,
+					.nwidth = (uint8) nwidth,
+					.cwidth = (uint8) cwidth };
+	uint32 distinct = 0;
+	char *page;
+
+	/* bases: the least, the greatest that leaves room, one between */
+	m.kbase = unit_random_below(3) == 0	  ? most - kmax
+			  : unit_random_below(2) == 0 ? 0
+										  : (most - kmax) / 3;
+	m.tbase = unit_random_below(2) == 0 ? ALEX_TAG_TID_MASK - tmax : 0;
+	m.nbase = (uint16) (unit_random_below(2) == 0 ? 0xFFFF - ((1 << nwidth) - 1) : 0);
+	m.cbase = unit_random_below(2) == 0 ? 0 : unit_random() >> 32;
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint64 tid = m.tbase + (uint64) of_width(twidth);
+		uint64 nulls = m.nbase + (uint64) of_width(nwidth);
+
+		part[i].key = m.kbase + of_width(kwidth);
+		part[i].tag = nulls << ALEX_TAG_TID_BITS | tid;
+		if (inner)
+			part[i].child = (uint32) (m.cbase + (uint64) of_width(cwidth));
+		else
+			part[i].flags = (uint8) unit_random_below(4);
+	}
+	/* the first and the last in order have the extremes */
+	part[0].key = m.kbase;
+	part[n - 1].key = m.kbase + kmax;
+	qsort(part, n, sizeof(AlexItem), compare_items);
+	for (uint32 i = 0; i < n; i++)
+		if (distinct == 0 || compare_items(&part[distinct - 1], &part[i]) < 0)
+			part[distinct++] = part[i];
+	m.n = (uint8) distinct;
+	m.idx0 = (uint8) unit_random_below(129 - distinct);
+	for (uint32 i = 0; i < distinct; i++)
+		if (part[i].flags & ALEX_ITEM_REMOVED)
+			m.enc |= ALEX_ENC_REMOVED;
+	check(alex_model_valid(&m, form_of(inner)), "model of widths %u %u %u %u", kwidth, twidth,
+		  nwidth, cwidth);
+	page = page_of(part, &m, inner);
+	decodes_to(page, part, &m);
+	free(page);
+	write_and_read(&m, inner);
+	slices(part, &m, inner, 2);
+
+	/* a bit less does not hold them */
+	if (kwidth > 0 && distinct > 1)
+	{
+		AlexBlockDesc desc;
+		uint8 room[BLCKSZ];
+
+		m.kwidth--;
+		check(alex_encode(part, &m, form_of(inner), room, &desc) == 0, "key width %u is enough",
+			  kwidth - 1);
+	}
+}
+
+static void
+all_widths(bool inner)
+{
+	static const uint32 sizes[] = { 1, 2, 3, 8, 63, 64, 127, 128 };
+	uint32 kmax = test_wide ? 128 : 64;
+
+	for (uint32 w = 0; w <= 128; w++)
+		for (uint32 s = 0; s < lengthof(sizes); s++)
+		{
+			block_of_widths(sizes[s], Min(w, kmax), (uint32) unit_random_below(49),
+							(uint32) unit_random_below(17),
+							inner ? (uint32) unit_random_below(33) : 0, inner);
+			block_of_widths(sizes[s], (uint32) unit_random_below(kmax + 1), w % 49, w % 17,
+							inner ? w % 33 : 0, inner);
+		}
+}
+
+/*
+ * Sets meant to be hard for a model, as (key, tag, child) of entry i: the fit must hold them
+ * in no more than raw entries take, whatever it makes of them.
+ */
+static AlexItem
+adversary(uint32 set, uint32 i, uint32 n)
+{
+	AlexKey most = test_wide ? ALEX_KEY_ALL_ONES : PG_UINT64_MAX;
+	uint32 bits = test_wide ? 128 : 64;
+	AlexItem item = { 0, (uint64) i << 16 | 1, i, 0 };
+
+	switch (set)
+	{
+		case 0: /* the two ends */
+			item.key = i < n / 2 ? i : most - (n - i);
+			break;
+		case 1: /* one far away, in front and behind */
+			item.key = i == 0 ? 0 : most - n + i;
+			break;
+		case 2:
+			item.key = i == n - 1 ? most : i;
+			break;
+		case 3: /* powers */
+			item.key = (AlexKey) 1 << (i % bits);
+			break;
+		case 4:
+			item.key = ((AlexKey) 1 << (i % bits)) - 1;
+			break;
+		case 5: /* squares, and steeper */
+			item.key = (AlexKey) i * i;
+			break;
+		case 6:
+			item.key = (AlexKey) i * i * i * i * i * i * i * i;
+			break;
+		case 7: /* steps: equal keys, then a jump */
+			item.key = (AlexKey) (i / 16) << (bits - 8);
+			break;
+		case 8: /* the steepest lines */
+			item.key = most / 128 * i;
+			break;
+		case 9:
+			item.key = most / 128 * i + (i & 1);
+			break;
+		case 10: /* a sawtooth on the line's rounding */
+			item.key = ((AlexKey) i << (bits - 9)) - (i & 3);
+			break;
+		case 11: /* TIDs from both ends in turn */
+			item.key = i;
+			item.tag = i & 1 ? UINT64CONST(0xFFFFFFFE0000) | 0xFFFF : (uint64) i << 16 | 1;
+			break;
+		case 12: /* offsets beyond any page's */
+			item.key = 7;
+			item.tag = (uint64) i << 16 | 0xFFFF;
+			break;
+		case 13: /* falling TIDs, falling children */
+			item.key = i;
+			item.tag = (UINT64CONST(0xFFFFFFFE) - i) << 16 | 1;
+			item.child = ~i;
+			break;
+		case 14: /* one offset 0 among rows */
+			item.key = i;
+			item.tag = i == n / 2 ? 0 : (uint64) i << 16 | 2;
+			break;
+		case 15: /* hot and cold in turn, far apart */
+			item.key = i;
+			item.tag = (i & 1 ? ALEX_COLD_TID | UINT64CONST(0x7FFFFFFF0000) : 0) | (i + 1);
+			break;
+		case 16: /* all null flags */
+			item.key = i / 20;
+			item.tag |= (uint64) (i & 1 ? 0xFFFF : 0) << ALEX_TAG_TID_BITS;
+			break;
+		case 17: /* children around the wrap */
+			item.key = i;
+			item.child = (uint32) (i & 1 ? 0xFFFFFFFFU - i : i);
+			break;
+		case 18: /* everything as large as can be */
+			item.key = most;
+			item.tag = PG_UINT64_MAX - n + i;
+			item.child = 0xFFFFFFFFU;
+			break;
+		default: /* one value, TIDs with gaps of growing powers */
+			item.key = most / 2;
+			item.tag = (UINT64CONST(1) << (i % 48)) | 1;
+			break;
+	}
+	return item;
+}
+
+#define ADVERSARIES 20
+
+static void
+adversaries(bool inner)
+{
+	static const uint32 sizes[] = { 1, 2, 3, 5, 16, 64, 100, 127, 128 };
+
+	for (uint32 set = 0; set < ADVERSARIES; set++)
+		for (uint32 s = 0; s < lengthof(sizes); s++)
+		{
+			AlexItem part[ALEX_BLOCK_ENTRIES_MAX];
+			uint32 n = 0;
+
+			for (uint32 i = 0; i < sizes[s]; i++)
+				part[i] = adversary(set, i, sizes[s]);
+			qsort(part, sizes[s], sizeof(AlexItem), compare_items);
+			for (uint32 i = 0; i < sizes[s]; i++)
+			{
+				if (!inner)
+					part[i].child = 0;
+				if (n == 0 || compare_items(&part[n - 1], &part[i]) < 0)
+					part[n++] = part[i];
+			}
+			one_block(part, n, inner);
+		}
+}
+
+/* lines with noise of every width: what the fit chooses comes to every width */
+static void
+noisy_lines(bool inner)
+{
+	uint32 bits = test_wide ? 128 : 64;
+
+	for (uint32 w = 0; w <= bits; w++)
+		for (uint32 round = 0; round < 12; round++)
+		{
+			AlexItem part[ALEX_BLOCK_ENTRIES_MAX] = { 0 };
+			uint32 n = round % 3 == 0 ? 128 : 2 + (uint32) unit_random_below(127);
+			uint32 distinct = 0;
+			/* a slope below, at and above the noise */
+			uint32 steep = (uint32) unit_random_below(bits - 6);
+			AlexModel m;
+
+			for (uint32 i = 0; i < n; i++)
+			{
+				uint64 tid = (uint64) of_width(w % 49);
+
+				part[i].key = ((AlexKey) i << steep) + of_width(w);
+				if (!test_wide)
+					part[i].key = (uint64) part[i].key;
+				/* cold ones among them: two models */
+				part[i].tag = round % 4 == 3 && i % 3 == 0
+								  ? ALEX_COLD_TID | (uint64) of_width(w % 48)
+								  : tid & ~(round % 4 == 3 ? ALEX_COLD_TID : 0);
+				part[i].tag |= (uint64) of_width(w % 17) << ALEX_TAG_TID_BITS;
+				if (inner)
+					part[i].child = (uint32) of_width(w % 33);
+			}
+			qsort(part, n, sizeof(AlexItem), compare_items);
+			for (uint32 i = 0; i < n; i++)
+				if (distinct == 0 || compare_items(&part[distinct - 1], &part[i]) < 0)
+					part[distinct++] = part[i];
+			one_block(part, distinct, inner);
+			alex_fit(part, distinct, form_of(inner), &m);
+			seen_key[m.kwidth]++;
+			seen_tid[m.twidth]++;
+			seen_nulls[m.nwidth]++;
+			if (m.enc & ALEX_ENC_TWO_TIDS)
+				seen_tid2[m.t2width]++;
+			if (inner)
+				seen_child[m.cwidth]++;
+		}
+}
+
+static uint32
+missing(const uint32 *seen, uint32 count)
+{
+	uint32 none = 0;
+
+	for (uint32 i = 0; i < count; i++)
+		none += seen[i] == 0;
+	return none;
+}
+
 /*
  * Hundredths of a byte an entry takes, directory included; a tenth above what
  * it is.  Without cuts at jumps bursts take more, without isolated TIDs the last
@@ -249,7 +534,18 @@ main(void)
 			distribution((AlexDist) dist, true);
 			ok(true, "blocks and slices, %s, %d-byte keys", dist_names[dist], wide ? 16 : 8);
 		}
+		for (int inner = 0; inner <= 1; inner++)
+		{
+			all_widths(inner);
+			adversaries(inner);
+			noisy_lines(inner);
+		}
+		ok(true, "all widths and hard sets, %d-byte keys", wide ? 16 : 8);
 	}
+	/* all but the widest, to which a slope is always better */
+	ok(missing(seen_key, 128) == 0 && missing(seen_tid, 48) == 0 && missing(seen_tid2, 48) == 0 &&
+		   missing(seen_nulls, 17) == 0 && missing(seen_child, 33) == 0,
+	   "fits have chosen every width");
 	test_wide = false;
 	density();
 	ok(true, "density");
