@@ -40,27 +40,27 @@ decode_keys8(const AlexBlock *blk, AlexItem *items)
 }
 
 /*
- * TIDs of a block of one region, and its null flags, which are all the same.  Division by mul is
+ * TIDs of a block of one region, each with its null flags, which are all the same, every stride'th
+ * word of dst.  Division by mul is
  * a multiplication by its reciprocal: with lin < 2^48, mul < 2^16 and
  * inverse = (2^64 - 1) / mul + 1, which exceeds 2^64 / mul by less than 1, the product
  * exceeds lin * 2^64 / mul by less than 2^48, and the quotient is exact (the fraction of
  * lin / mul is at most 1 - 2^-16).
  */
-static inline void
-decode_tags(const AlexBlock *blk, AlexItem *items)
+static pg_attribute_always_inline void
+decode_tids(const AlexBlock *blk, uint64 nulls, uint64 *dst, const size_t stride)
 {
 	LinearWalk walk = linear_walk(blk->tslope, blk->idx0);
 	uint64 inverse = blk->tmul > 1 ? PG_UINT64_MAX / blk->tmul + 1 : 0;
-	uint64 nulls = (uint64) blk->nbase << ALEX_TAG_TID_BITS;
 	uint64 mask = bitpack_mask(blk->twidth); /* at most 48 bits: one load holds a field */
 	uint32 bit = 0;
 
 	if (blk->tmul <= 1)
 	{
 		for (uint32 i = 0; i < blk->n; i++, bit += blk->twidth)
-			items[i].tag = nulls | alex_tid_of_lin(blk->tbase + linear_next(&walk) +
-													   bitpack_get_at(blk->tbits, bit, mask),
-												   blk->tmul);
+			dst[i * stride] = nulls | alex_tid_of_lin(blk->tbase + linear_next(&walk) +
+														  bitpack_get_at(blk->tbits, bit, mask),
+													  blk->tmul);
 		return;
 	}
 	for (uint32 i = 0; i < blk->n; i++, bit += blk->twidth)
@@ -69,8 +69,16 @@ decode_tags(const AlexBlock *blk, AlexItem *items)
 					 ALEX_TAG_TID_MASK;
 		uint64 block = (uint64) (((uint128) lin * inverse) >> 64);
 
-		items[i].tag = nulls | ((block << 16 | (lin - block * blk->tmul + 1)) & ALEX_TAG_TID_MASK);
+		dst[i * stride] =
+			nulls | ((block << 16 | (lin - block * blk->tmul + 1)) & ALEX_TAG_TID_MASK);
 	}
+}
+
+static inline void
+decode_tags(const AlexBlock *blk, AlexItem *items)
+{
+	decode_tids(blk, (uint64) blk->nbase << ALEX_TAG_TID_BITS, &items[0].tag,
+				sizeof(AlexItem) / sizeof(uint64));
 }
 
 /* flag the entries whose bit is set: few, if any, so whole words are looked at */
@@ -208,6 +216,48 @@ alex_page_decode(const char *page, const uint8 *drops, AlexItem *items, uint16 *
 		at = upto;
 	}
 	return nrun + (int) ngap;
+}
+
+bool
+alex_page_tids(const char *page, uint64 *tids)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	AlexForm form = alex_page_form(page);
+	AlexItem item;
+	uint32 seen = 0;
+
+	for (uint32 b = 0; b < o->nblocks; b++)
+	{
+		AlexBlock blk;
+
+		if (!alex_block_open(page, b, &blk) || blk.cum != seen || seen + blk.n > o->nbase)
+			return false;
+		if (!blk.two_tids)
+			decode_tids(&blk, 0, tids + seen, 1);
+		else
+			for (uint32 i = 0; i < blk.n; i++)
+			{
+				alex_block_item(&blk, i, &item);
+				tids[seen + i] = item.tag & ALEX_TAG_TID_MASK;
+			}
+		for (uint32 i = 0; blk.removed != NULL && i < blk.n; i++)
+			if (bitmap_test(blk.removed, i))
+				tids[seen + i] = ALEX_NO_TID;
+		seen += blk.n;
+	}
+	if (seen != o->nbase)
+		return false;
+	for (uint32 slot = 0; slot < o->ngap; slot++)
+	{
+		alex_raw_get(alex_gap_slot(page, slot), form, &item);
+		tids[seen++] = item.tag & ALEX_TAG_TID_MASK;
+	}
+	for (uint32 i = 0; i < o->ntail; i++)
+	{
+		alex_tail_item(page, i, &item);
+		tids[seen++] = item.tag & ALEX_TAG_TID_MASK;
+	}
+	return true;
 }
 
 bool

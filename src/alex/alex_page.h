@@ -442,4 +442,11 @@ extern bool alex_inner_child(const char *page, AlexKey key, uint64 tag, bool str
 #define ALEX_ORIGIN_TAIL 0xFFFF
 extern int alex_page_decode(const char *page, const uint8 *drops, AlexItem *items, uint16 *origin);
 
+/*
+ * alex_page_tids --- the TIDs of a leaf by entry number; ALEX_NO_TID for a removed entry, whose TID
+ * may belong to another row by now.  tids has room for ALEX_ITEMS_MAX.  False = damage.
+ */
+#define ALEX_NO_TID (~(uint64) 0)
+extern bool alex_page_tids(const char *page, uint64 *tids);
+
 #endif

@@ -8,8 +8,7 @@
  * moves entries right while VACUUM stands between two leaves moves entries it has
  * seen; the walk goes on at the right link it read under the lock.
  *
- * Deletion never fails: a page that would not fit when refitted gets removed
- * marks instead, for which it keeps room (I7).
+ * What it sees goes into batches of leaves (alex_vacuum_batch.c).
  */
 #include "postgres.h"
 
@@ -22,102 +21,13 @@
 #include "storage/procarray.h"
 #include "utils/rel.h"
 
-#include "alex/alex_apply.h"
 #include "alex/alex_buf.h"
-#include "alex/alex_delete.h"
 #include "alex/alex_pagedel.h"
 #include "alex/alex_vacuum.h"
+#include "alex/alex_vacuum_batch.h"
 #include "base/check.h"
-#include "base/om_wal.h"
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
-
-typedef struct VacuumState
-{
-	IndexVacuumInfo *info;
-	IndexBulkDeleteResult *stats;
-	IndexBulkDeleteCallback callback;
-	void *callback_state;
-	BlockNumber nblocks; /* when the walk began */
-	BlockNumber live;	 /* metapage, leaves and inner pages met below nblocks */
-} VacuumState;
-
-/* ask for one live entry; true = drop it */
-static bool
-vacuum_entry(VacuumState *v, Buffer buf, const AlexItem *item)
-{
-	uint64 t = item->tag & ALEX_TAG_TID_MASK;
-	ItemPointerData tid;
-
-	ItemPointerSet(&tid, (BlockNumber) (t >> 16), (OffsetNumber) (t & 0xFFFF));
-	if (unlikely(!alex_tag_tid_valid(t)))
-		om_index_corrupted(v->info->index, BufferGetBlockNumber(buf), "entry's TID is not valid");
-	if (v->callback(&tid, v->callback_state))
-		return true;
-	v->stats->num_index_tuples++;
-	return false;
-}
-
-/* which entries of the leaf go?  Returns how many; bit numbers as for alex_page_decode */
-static uint32
-collect_drops(VacuumState *v, Buffer buf, uint8 *drops)
-{
-	const char *page = alex_page(buf);
-	const AlexPageOpaque *o = alex_opaque(page);
-	AlexItem items[ALEX_BLOCK_ENTRIES_MAX];
-	uint32 count = 0;
-
-	for (uint32 b = 0; b < o->nblocks; b++)
-	{
-		AlexBlock blk;
-
-		if (!alex_block_open(page, b, &blk) || blk.cum + blk.n > o->nbase)
-			om_index_corrupted(v->info->index, BufferGetBlockNumber(buf), "block cannot be read");
-		alex_block_decode(&blk, items);
-		for (uint32 i = 0; i < blk.n; i++)
-		{
-			/* a removed entry's TID may belong to another row by now */
-			if ((items[i].flags & ALEX_ITEM_REMOVED) || !vacuum_entry(v, buf, &items[i]))
-				continue;
-			bitmap_set(drops, blk.cum + i);
-			count++;
-		}
-	}
-	for (uint32 slot = 0; slot < o->ngap; slot++)
-	{
-		alex_raw_get(alex_gap_slot(page, slot), alex_page_form(page), &items[0]);
-		if (vacuum_entry(v, buf, &items[0]))
-		{
-			bitmap_set(drops, o->nbase + slot);
-			count++;
-		}
-	}
-	for (uint32 i = 0; i < o->ntail; i++)
-	{
-		alex_tail_item(page, i, &items[0]);
-		if (vacuum_entry(v, buf, &items[0]))
-		{
-			bitmap_set(drops, (uint32) o->nbase + o->ngap + i);
-			count++;
-		}
-	}
-	return count;
-}
-
-/* one leaf, under a cleanup lock */
-static void
-vacuum_leaf(VacuumState *v, Buffer buf)
-{
-	uint8 drops[ALEX_DROP_BITMAP_BYTES] = { 0 };
-	uint32 count = collect_drops(v, buf, drops);
-
-	if (count == 0)
-		return;
-	/* heap's pruning has resolved the conflicts: no horizon */
-	alex_delete_entries(v->info->index, buf, drops, OM_WAL_CLEANUP, InvalidTransactionId, NULL);
-	v->stats->tuples_removed += count;
-	STOP_POINT("alex_vacuum_leaf");
-}
 
 /*
  * The leftmost leaf.  An earlier VACUUM may have left half-dead ones on its left,
@@ -144,74 +54,79 @@ first_leaf(Relation rel)
 	}
 }
 
+/* an earlier VACUUM did not come to the end of it */
+static bool
+is_half_dead(Buffer buf)
+{
+	const char *page = alex_page(buf);
+
+	return !PageIsNew(BufferGetPage(buf)) && alex_page_check_header(page) == NULL &&
+		   alex_opaque(page)->kind == ALEX_KIND_LEAF && (alex_opaque(page)->flags & ALEX_HALF_DEAD);
+}
+
+/* does the leaf begin where it must, and end as it should? */
+static void
+check_fences(Relation rel, Buffer buf, const AlexEdge *edge)
+{
+	const AlexPageOpaque *o = alex_opaque(alex_page(buf));
+	AlexRawEntry low = alex_page_low(alex_page(buf));
+	bool infinite = (o->flags & ALEX_LOW_INF) != 0;
+
+	if (infinite != edge->infinite ||
+		(!infinite && (low.key != edge->fence.key || low.tag != edge->fence.tag)))
+		om_index_corrupted(rel, BufferGetBlockNumber(buf),
+						   "low fence differs from the left sibling's high fence");
+	if ((o->right == InvalidBlockNumber) != ((o->flags & ALEX_HIGH_INF) != 0))
+		om_index_corrupted(rel, BufferGetBlockNumber(buf), "high fence and right link disagree");
+}
+
 /* the walk */
 static void
-vacuum_leaves(VacuumState *v)
+vacuum_leaves(AlexVacuum *v)
 {
 	Relation rel = v->info->index;
-	Buffer buf;
 	BlockNumber block = first_leaf(rel);
-	AlexRawEntry bound = { 0, 0 };
-	bool first = true;
+	AlexEdge edge = { { 0, 0 }, true };
+	AlexBatch *batch = alex_batch_create(v);
 
 	while (block != InvalidBlockNumber)
 	{
-		const char *page;
-		AlexRawEntry low;
-		AlexRawEntry high;
+		Buffer buf;
 		BlockNumber next;
-		uint32 deleted;
 
 		om_vacuum_delay_point();
-		if (block == ALEX_METAPAGE)
-			om_index_corrupted(rel, block, "link to the metapage");
+		/* a page that we have pinned twice could not be locked for cleanup */
+		if (block == ALEX_METAPAGE || alex_batch_has(batch, block))
+			om_index_corrupted(rel, block, "right link leads to the metapage or back");
 		buf = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_NORMAL, v->info->strategy);
 		LockBufferForCleanup(buf);
-		page = alex_page(buf);
-		if (!PageIsNew(BufferGetPage(buf)) && alex_page_check_header(page) == NULL &&
-			alex_opaque(page)->kind == ALEX_KIND_LEAF &&
-			(alex_opaque(page)->flags & ALEX_HALF_DEAD))
+		if (is_half_dead(buf))
 		{
-			/* an earlier VACUUM did not come to the end of it; the right one has its range */
-			next = alex_opaque(page)->right;
+			/* the right one has its range */
+			next = alex_opaque(alex_page(buf))->right;
 			UnlockReleaseBuffer(buf);
 			v->stats->pages_newly_deleted += alex_finish_deletion(rel, block);
 			block = next;
 			continue;
 		}
 		alex_check_buf(rel, buf, 0);
-		low = alex_page_low(page);
-		if (first ? !(alex_opaque(page)->flags & ALEX_LOW_INF)
-				  : ((alex_opaque(page)->flags & ALEX_LOW_INF) || low.key != bound.key ||
-					 low.tag != bound.tag))
-			om_index_corrupted(rel, block, "low fence differs from the left sibling's high fence");
-		vacuum_leaf(v, buf);
-		high = alex_page_high(page);
-		if ((alex_opaque(page)->right == InvalidBlockNumber) !=
-			((alex_opaque(page)->flags & ALEX_HIGH_INF) != 0))
-			om_index_corrupted(rel, block, "high fence and right link disagree");
-		next = alex_opaque(page)->right;
-		if (alex_page_entries(page) == alex_opaque(page)->nremoved &&
-			(deleted = alex_delete_page(rel, buf)) > 0)
-		{
-			/* the next leaf begins where this one did */
-			v->stats->pages_newly_deleted += deleted;
-		}
-		else
-		{
-			v->live += block < v->nblocks;
-			bound = high;
-			first = false;
-			UnlockReleaseBuffer(buf);
-		}
+		check_fences(rel, buf, &edge);
+		edge.fence = alex_page_high(alex_page(buf));
+		edge.infinite = false;
+		next = alex_opaque(alex_page(buf))->right;
+		alex_batch_add(batch, buf);
+		v->live += block < v->nblocks;
 		block = next;
 		STOP_POINT("alex_vacuum_between_leaves");
+		if (block == InvalidBlockNumber || alex_batch_full(batch))
+			alex_batch_flush(batch, &edge);
 	}
+	alex_batch_free(batch);
 }
 
 /* count the pages of the inner levels: few, and mostly in cache */
 static void
-count_inner(VacuumState *v)
+count_inner(AlexVacuum *v)
 {
 	Relation rel = v->info->index;
 	Buffer meta = alex_getmeta(rel, BUFFER_LOCK_SHARE);
@@ -254,7 +169,7 @@ count_blocks(Relation rel)
  * is mostly too young to be free; the next VACUUM finds it.
  */
 static void
-find_free_pages(VacuumState *v)
+find_free_pages(AlexVacuum *v)
 {
 	Relation rel = v->info->index;
 	bool found = false;
@@ -293,7 +208,7 @@ IndexBulkDeleteResult *
 alexbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			   IndexBulkDeleteCallback callback, void *callback_state)
 {
-	VacuumState v = { info, stats, callback, callback_state, count_blocks(info->index), 1 };
+	AlexVacuum v = { info, stats, callback, callback_state, count_blocks(info->index), 1 };
 
 	if (v.stats == NULL)
 		v.stats = (IndexBulkDeleteResult *) palloc0(sizeof(IndexBulkDeleteResult));

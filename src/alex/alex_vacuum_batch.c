@@ -1,0 +1,501 @@
+/*
+ * alex_vacuum_batch.c
+ *		VACUUM asks about the entries of many leaves together.
+ *
+ * To the table's vacuum an entry's TID is a search in an array of dead ones, which may
+ * take megabytes.  Asked leaf by leaf, thus in the order of the keys, each search misses
+ * the CPU's caches and branch predictor on its way: that is most of what VACUUM of an
+ * index costs.  So the TIDs of a batch of leaves are copied, sorted, and asked about in the order
+ * of the table's blocks, without any page lock.  Then the leaves are locked again, one by
+ * one, to delete what is dead.  A leaf that has changed meanwhile is searched for the TIDs
+ * that were found dead, as are the pages it may have been split into.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "postmaster/autovacuum.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "alex/alex_apply.h"
+#include "alex/alex_buf.h"
+#include "alex/alex_delete.h"
+#include "alex/alex_pagedel.h"
+#include "alex/alex_vacuum_batch.h"
+#include "base/check.h"
+#include "base/om_wal.h"
+#include "base/pg_compat.h"
+#include "base/stop_point.h"
+
+/* leaves of a batch; their pins must not starve others: also a small share of all buffers */
+#define BATCH_LEAVES_MAX 128
+#define BATCH_BUFFERS_SHARE 64
+
+/* entries of a batch: far beyond this, order gains little; within a share of the memory limit */
+#define BATCH_ENTRIES_MAX 131072
+#define BATCH_MEMORY_SHARE 16
+
+/* an entry: what is sorted, and asked about in that order */
+typedef struct Question
+{
+	uint64 tid;
+	uint32 leaf; /* of the batch */
+	uint32 number;
+} Question;
+
+typedef struct BatchLeaf
+{
+	Buffer buf; /* pinned */
+	XLogRecPtr lsn;
+	AlexRawEntry low;
+	AlexRawEntry high;
+	bool low_infinite;
+	bool high_infinite;
+	uint32 asked;	/* entries asked about */
+	uint32 ndead;	/* of these, those that go */
+	uint32 dead_at; /* the first of these in batch->dead */
+} BatchLeaf;
+
+struct AlexBatch
+{
+	AlexVacuum *v;
+	Relation rel;
+	BatchLeaf leaves[BATCH_LEAVES_MAX];
+	int nleaves;
+	int nleaves_max;
+	Question *questions;
+	Question *other; /* scratch of the same size */
+	uint32 count;
+	uint32 room;
+	Question *dead;		/* by leaf */
+	BlockNumber *empty; /* leaves to be deleted, in key order */
+	uint32 nempty;
+	uint32 empty_room;
+};
+
+/* by entry number */
+static uint64 leaf_tids[ALEX_ITEMS_MAX];
+
+AlexBatch *
+alex_batch_create(AlexVacuum *v)
+{
+	AlexBatch *batch = (AlexBatch *) palloc0(sizeof(AlexBatch));
+	int kilobytes = IsAutoVacuumWorkerProcess() && autovacuum_work_mem != -1 ? autovacuum_work_mem
+																			 : maintenance_work_mem;
+	Size room = (Size) kilobytes * 1024 / BATCH_MEMORY_SHARE / (2 * sizeof(Question));
+
+	batch->v = v;
+	batch->rel = v->info->index;
+	batch->nleaves_max = Min(BATCH_LEAVES_MAX, Max(NBuffers / BATCH_BUFFERS_SHARE, 1));
+	/* one leaf at least */
+	batch->room = (uint32) Max(Min(room, BATCH_ENTRIES_MAX), ALEX_ITEMS_MAX);
+	batch->questions = (Question *) palloc(batch->room * sizeof(Question));
+	batch->other = (Question *) palloc(batch->room * sizeof(Question));
+	batch->empty_room = BATCH_LEAVES_MAX;
+	batch->empty = (BlockNumber *) palloc(batch->empty_room * sizeof(BlockNumber));
+	return batch;
+}
+
+void
+alex_batch_free(AlexBatch *batch)
+{
+	pfree(batch->questions);
+	pfree(batch->other);
+	pfree(batch->empty);
+	pfree(batch);
+}
+
+bool
+alex_batch_full(const AlexBatch *batch)
+{
+	return batch->nleaves == batch->nleaves_max || batch->room - batch->count < ALEX_ITEMS_MAX;
+}
+
+bool
+alex_batch_has(const AlexBatch *batch, BlockNumber block)
+{
+	for (int i = 0; i < batch->nleaves; i++)
+		if (BufferGetBlockNumber(batch->leaves[i].buf) == block)
+			return true;
+	return false;
+}
+
+void
+alex_batch_add(AlexBatch *batch, Buffer buf)
+{
+	BatchLeaf *leaf = &batch->leaves[batch->nleaves];
+	PGAlignedBlock copy;
+	const char *page = copy.data;
+	uint32 first = batch->count;
+	uint32 entries;
+
+	Assert(!alex_batch_full(batch));
+	/* inserts need not wait while it is decoded */
+	memcpy(copy.data, BufferGetPage(buf), BLCKSZ);
+	LockBuffer(buf, BUFFER_LOCK_UNLOCK);
+
+	entries = alex_page_entries(page);
+	if (!alex_page_tids(page, leaf_tids))
+		om_index_corrupted(batch->rel, BufferGetBlockNumber(buf), "block cannot be read");
+	for (uint32 i = 0; i < entries; i++)
+	{
+		Question *q = &batch->questions[batch->count];
+
+		if (leaf_tids[i] == ALEX_NO_TID)
+			continue;
+		if (unlikely(!alex_tag_tid_valid(leaf_tids[i])))
+			om_index_corrupted(batch->rel, BufferGetBlockNumber(buf), "entry's TID is not valid");
+		q->tid = leaf_tids[i];
+		q->leaf = (uint32) batch->nleaves;
+		q->number = i;
+		batch->count++;
+	}
+	leaf->buf = buf;
+	leaf->lsn = PageGetLSN((Page) page);
+	leaf->low = alex_page_low(page);
+	leaf->high = alex_page_high(page);
+	leaf->low_infinite = (alex_opaque(page)->flags & ALEX_LOW_INF) != 0;
+	leaf->high_infinite = (alex_opaque(page)->flags & ALEX_HIGH_INF) != 0;
+	leaf->asked = batch->count - first;
+	leaf->ndead = 0;
+	batch->nleaves++;
+}
+
+/* ---- asking ---- */
+
+/* two passes of a radix sort, by as many bits of the table block as that gives */
+#define DIGIT_BITS 9
+#define DIGITS (1 << DIGIT_BITS)
+
+static void
+scatter(const Question *from, Question *to, uint32 count, uint32 *place, int shift)
+{
+	uint32 sum = 0;
+
+	for (int digit = 0; digit < DIGITS; digit++)
+	{
+		uint32 in_digit = place[digit];
+
+		place[digit] = sum;
+		sum += in_digit;
+	}
+	for (uint32 i = 0; i < count; i++)
+		to[place[(from[i].tid >> shift) & (DIGITS - 1)]++] = from[i];
+}
+
+/*
+ * Sort the questions by table block, roughly if there are more than 2^18 blocks: what is asked
+ * next to each other need only be near each other.
+ */
+static void
+order_questions(AlexBatch *batch)
+{
+	static uint32 low[DIGITS];
+	static uint32 high[DIGITS];
+	uint64 most = 0;
+	int shift = 16;
+
+	for (uint32 i = 0; i < batch->count; i++)
+		most |= batch->questions[i].tid;
+	while ((most >> shift) >> (2 * DIGIT_BITS) != 0)
+		shift++;
+	memset(low, 0, sizeof(low));
+	memset(high, 0, sizeof(high));
+	for (uint32 i = 0; i < batch->count; i++)
+	{
+		uint64 v = batch->questions[i].tid >> shift;
+
+		low[v & (DIGITS - 1)]++;
+		high[v >> DIGIT_BITS]++;
+	}
+	scatter(batch->questions, batch->other, batch->count, low, shift);
+	scatter(batch->other, batch->questions, batch->count, high, shift + DIGIT_BITS);
+}
+
+/* ask about all entries; batch->dead becomes those whose rows are gone */
+static void
+ask(AlexBatch *batch)
+{
+	const AlexVacuum *v = batch->v;
+	Question *sorted = batch->questions;
+	Question *dead = batch->other;
+	uint32 ndead = 0;
+	uint32 at = 0;
+
+	order_questions(batch);
+	for (uint32 i = 0; i < batch->count; i++)
+	{
+		ItemPointerData tid;
+
+		ItemPointerSet(&tid, (BlockNumber) (sorted[i].tid >> 16),
+					   (OffsetNumber) (sorted[i].tid & 0xFFFF));
+		if (v->callback(&tid, v->callback_state))
+		{
+			dead[ndead++] = sorted[i];
+			batch->leaves[sorted[i].leaf].ndead++;
+		}
+	}
+
+	/* by leaf; the questions are done with */
+	for (int i = 0; i < batch->nleaves; i++)
+	{
+		batch->leaves[i].dead_at = at;
+		at += batch->leaves[i].ndead;
+		batch->leaves[i].ndead = 0;
+	}
+	for (uint32 i = 0; i < ndead; i++)
+	{
+		BatchLeaf *leaf = &batch->leaves[dead[i].leaf];
+
+		sorted[leaf->dead_at + leaf->ndead++] = dead[i];
+	}
+	batch->dead = sorted;
+	v->stats->num_index_tuples += batch->count - ndead;
+}
+
+/* ---- deleting ---- */
+
+/* a leaf without live entries, or so it seemed */
+static void
+note_empty(AlexBatch *batch, BlockNumber block)
+{
+	if (batch->nempty == batch->empty_room)
+	{
+		batch->empty_room *= 2;
+		batch->empty =
+			(BlockNumber *) repalloc(batch->empty, batch->empty_room * sizeof(BlockNumber));
+	}
+	batch->empty[batch->nempty++] = block;
+}
+
+/* delete entries of a page locked for cleanup */
+static void
+delete_drops(AlexBatch *batch, Buffer buf, const uint8 *drops, uint32 count)
+{
+	if (count == 0)
+		return;
+	/* heap's pruning has resolved the conflicts: no horizon */
+	alex_delete_entries(batch->rel, buf, drops, OM_WAL_CLEANUP, InvalidTransactionId, NULL);
+	batch->v->stats->tuples_removed += count;
+	STOP_POINT("alex_vacuum_leaf");
+}
+
+static int
+compare_tids(const void *a, const void *b)
+{
+	uint64 x = ((const Question *) a)->tid;
+	uint64 y = ((const Question *) b)->tid;
+
+	return x < y ? -1 : x > y;
+}
+
+/* is this TID among the leaf's dead ones, which are in order? */
+static bool
+is_dead(const AlexBatch *batch, const BatchLeaf *leaf, uint64 tid)
+{
+	const Question *dead = batch->dead + leaf->dead_at;
+	uint32 lo = 0;
+	uint32 hi = leaf->ndead;
+
+	while (lo < hi)
+	{
+		uint32 mid = (lo + hi) / 2;
+
+		if (dead[mid].tid < tid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < leaf->ndead && dead[lo].tid == tid;
+}
+
+/* a page that may have changed since its entries, or those of the leaf it comes from, were copied */
+static void
+delete_by_tid(AlexBatch *batch, const BatchLeaf *leaf, Buffer buf)
+{
+	const char *page = alex_page(buf);
+	uint8 drops[ALEX_DROP_BITMAP_BYTES] = { 0 };
+	uint32 entries = alex_page_entries(page);
+	uint32 count = 0;
+	uint32 live = 0;
+
+	if (!alex_page_tids(page, leaf_tids))
+		om_index_corrupted(batch->rel, BufferGetBlockNumber(buf), "block cannot be read");
+	for (uint32 i = 0; i < entries; i++)
+	{
+		if (leaf_tids[i] == ALEX_NO_TID)
+			continue;
+		if (is_dead(batch, leaf, leaf_tids[i]))
+		{
+			bitmap_set(drops, i);
+			count++;
+		}
+		else
+			live++;
+	}
+	batch->v->stats->num_index_tuples += live;
+	delete_drops(batch, buf, drops, count);
+	if (live == 0)
+		note_empty(batch, BufferGetBlockNumber(buf));
+}
+
+/* the page right of one locked for cleanup, which is released, locked likewise */
+static Buffer
+step_right(AlexBatch *batch, Buffer buf, Buffer keep)
+{
+	Relation rel = batch->rel;
+	BlockNumber block = BufferGetBlockNumber(buf);
+	BlockNumber next = alex_opaque(alex_page(buf))->right;
+	AlexRawEntry high = alex_page_high(alex_page(buf));
+	AlexRawEntry low;
+
+	LockBuffer(buf, BUFFER_LOCK_UNLOCK);
+	if (buf != keep)
+		ReleaseBuffer(buf);
+	if (next == InvalidBlockNumber || next == ALEX_METAPAGE || alex_batch_has(batch, next))
+		om_index_corrupted(rel, block, "right link does not lead to the other half of a split");
+	om_vacuum_delay_point();
+	buf = ReadBufferExtended(rel, MAIN_FORKNUM, next, RBM_NORMAL, batch->v->info->strategy);
+	LockBufferForCleanup(buf);
+	alex_check_buf(rel, buf, 0);
+	low = alex_page_low(alex_page(buf));
+	if ((alex_opaque(alex_page(buf))->flags & ALEX_LOW_INF) || low.key != high.key ||
+		low.tag != high.tag)
+		om_index_corrupted(rel, next, "low fence differs from the left sibling's high fence");
+	return buf;
+}
+
+/* does the page end where the leaf ended? */
+static bool
+ends_leaf(const char *page, const BatchLeaf *leaf)
+{
+	AlexRawEntry high = alex_page_high(page);
+	bool infinite = (alex_opaque(page)->flags & ALEX_HIGH_INF) != 0;
+
+	return infinite == leaf->high_infinite &&
+		   (infinite || (high.key == leaf->high.key && high.tag == leaf->high.tag));
+}
+
+/*
+ * A changed leaf.  Splits may have moved entries right, to pages that
+ * begin and end where the leaf did, all of them.
+ */
+static void
+delete_again(AlexBatch *batch, const BatchLeaf *leaf)
+{
+	const char *page = alex_page(leaf->buf);
+	AlexRawEntry low = alex_page_low(page);
+	Buffer buf = leaf->buf;
+
+	if (leaf->low_infinite != ((alex_opaque(page)->flags & ALEX_LOW_INF) != 0) ||
+		(!leaf->low_infinite && (low.key != leaf->low.key || low.tag != leaf->low.tag)))
+		om_index_corrupted(batch->rel, BufferGetBlockNumber(buf),
+						   "low fence has changed without a deletion");
+	batch->v->stats->num_index_tuples -= leaf->asked - leaf->ndead;
+	qsort(batch->dead + leaf->dead_at, leaf->ndead, sizeof(Question), compare_tids);
+	for (;;)
+	{
+		delete_by_tid(batch, leaf, buf);
+		if (ends_leaf(alex_page(buf), leaf))
+			break;
+		buf = step_right(batch, buf, leaf->buf);
+	}
+	LockBuffer(buf, BUFFER_LOCK_UNLOCK);
+	if (buf != leaf->buf)
+		ReleaseBuffer(buf);
+}
+
+/* what is dead goes from one leaf, and from where splits have brought it since */
+static void
+delete_dead(AlexBatch *batch, const BatchLeaf *leaf)
+{
+	Buffer buf = leaf->buf;
+	uint8 drops[ALEX_DROP_BITMAP_BYTES] = { 0 };
+	bool unchanged;
+
+	om_vacuum_delay_point();
+	LockBufferForCleanup(buf);
+	alex_check_buf(batch->rel, buf, 0);
+	/* without WAL there is no LSN that would show a change; a temporary table is our own */
+	if (RelationNeedsWAL(batch->rel))
+		unchanged = PageGetLSN(BufferGetPage(buf)) == leaf->lsn;
+	else
+		unchanged = RelationUsesLocalBuffers(batch->rel);
+	if (!unchanged)
+	{
+		delete_again(batch, leaf);
+		return;
+	}
+	for (uint32 i = 0; i < leaf->ndead; i++)
+	{
+		uint32 number = batch->dead[leaf->dead_at + i].number;
+
+		Assert(number < alex_page_entries(alex_page(buf)));
+		bitmap_set(drops, number);
+	}
+	delete_drops(batch, buf, drops, leaf->ndead);
+	if (leaf->ndead == leaf->asked)
+		note_empty(batch, BufferGetBlockNumber(buf));
+	LockBuffer(buf, BUFFER_LOCK_UNLOCK);
+}
+
+/* delete a leaf, if it is empty still */
+static void
+delete_empty(AlexBatch *batch, BlockNumber block, AlexEdge *edge)
+{
+	AlexVacuum *v = batch->v;
+	Buffer buf;
+	const char *page;
+	AlexRawEntry low;
+	AlexRawEntry high;
+	bool low_infinite;
+	uint32 deleted = 0;
+
+	om_vacuum_delay_point();
+	buf = ReadBufferExtended(batch->rel, MAIN_FORKNUM, block, RBM_NORMAL, v->info->strategy);
+	LockBufferForCleanup(buf);
+	alex_check_buf(batch->rel, buf, 0);
+	page = alex_page(buf);
+	low = alex_page_low(page);
+	high = alex_page_high(page);
+	low_infinite = (alex_opaque(page)->flags & ALEX_LOW_INF) != 0;
+	if (alex_page_entries(page) == alex_opaque(page)->nremoved)
+		deleted = alex_delete_page(batch->rel, buf);
+	if (deleted == 0)
+	{
+		UnlockReleaseBuffer(buf);
+		return;
+	}
+	v->stats->pages_newly_deleted += deleted;
+	v->live -= block < v->nblocks;
+	/* the leaf that began where this one ended begins where it began */
+	if (high.key == edge->fence.key && high.tag == edge->fence.tag)
+	{
+		edge->fence = low;
+		edge->infinite = low_infinite;
+	}
+}
+
+void
+alex_batch_flush(AlexBatch *batch, AlexEdge *edge)
+{
+	ask(batch);
+	STOP_POINT("alex_vacuum_asked");
+	batch->nempty = 0;
+	for (int i = 0; i < batch->nleaves; i++)
+	{
+		const BatchLeaf *leaf = &batch->leaves[i];
+
+		if (leaf->ndead > 0)
+			delete_dead(batch, leaf);
+		else if (leaf->asked == 0)
+			note_empty(batch, BufferGetBlockNumber(leaf->buf));
+	}
+	for (int i = 0; i < batch->nleaves; i++)
+		ReleaseBuffer(batch->leaves[i].buf);
+	batch->nleaves = 0;
+	batch->count = 0;
+	/* last, since it changes the fences and links of neighbours */
+	for (uint32 i = 0; i < batch->nempty; i++)
+		delete_empty(batch, batch->empty[i], edge);
+}
