@@ -526,7 +526,7 @@ try_rightmost(Relation rel, const Descent *d)
 
 	if (cache->rightmost == ALEX_METAPAGE || d->key < cache->rightmost_key)
 		return InvalidBuffer;
-	buf = alex_trybuf(rel, cache->rightmost, d->mode, 0);
+	buf = try_block(rel, cache->rightmost, d->mode, 0, cache->rightmost_buffer);
 	if (!BufferIsValid(buf))
 		return InvalidBuffer;
 	if ((alex_opaque(alex_page(buf))->flags & (ALEX_HIGH_INF | ALEX_INCOMPLETE_SPLIT)) ==
@@ -555,6 +555,7 @@ alex_note_rightmost(Relation rel, Buffer leaf, AlexKey key)
 	if (cache != NULL && (alex_opaque(alex_page(leaf))->flags & ALEX_HIGH_INF))
 	{
 		cache->rightmost = BufferGetBlockNumber(leaf);
+		cache->rightmost_buffer = leaf;
 		cache->rightmost_key = key;
 	}
 }

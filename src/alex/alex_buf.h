@@ -24,6 +24,7 @@ typedef struct AlexCache
 
 	/* the leaf an append went to last, or ALEX_METAPAGE, and that entry's key: a hint, too */
 	BlockNumber rightmost;
+	Buffer rightmost_buffer; /* where it was last */
 	AlexKey rightmost_key;
 
 	/* of alex_cache.c, zero at first */

@@ -88,6 +88,24 @@ typedef struct Target
 	uint32 cap;
 } Target;
 
+/* the usual append: does the entry come behind all on the page?  Damage: the search will find it. */
+static bool
+is_append(const char *page, const AlexItem *item)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	AlexItem last;
+
+	if (o->ntail == 0)
+		return false;
+	alex_tail_item(page, o->ntail - 1U, &last);
+	if (!alex_less(last.key, last.tag, item->key, item->tag))
+		return false;
+	if (o->ngap == 0)
+		return true;
+	alex_gap_item(page, o->ngap - 1U, &last);
+	return alex_less(last.key, last.tag, item->key, item->tag);
+}
+
 /*
  * Where the entry belongs, and whether it is there already.
  *
@@ -110,6 +128,12 @@ locate(Relation rel, Buffer buf, const AlexItem *item, bool after_split, Target 
 	t->cap = after_split	 ? ALEX_LEAF_ENTRIES_MAX
 			 : t->form.inner ? ALEX_LEAF_ENTRIES_DEFAULT
 							 : (uint32) alex_leaf_entries(rel);
+	if (is_append(page, item))
+	{
+		t->pos = (AlexPagePos){ run, o->ngap };
+		t->append = true;
+		return false;
+	}
 	if (!alex_page_search(page, item->key, item->tag, false, &t->pos))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be searched");
 	t->append = t->pos.run == run && t->pos.gap == o->ngap;
