@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 use Exporter 'import';
-our @EXPORT = qw(modes preload_line new_node install agrees clean incomplete_splits zero_pages stats
+our @EXPORT = qw(modes preload_line new_node install agrees agrees_columns clean incomplete_splits zero_pages stats
   install_hybrid hybrid_same hybrid_clean hybrid_groups kill_server
   slurp_bytes write_bytes);
 
@@ -116,6 +116,45 @@ BEGIN
 	RETURN NULL;
 END $$;
 
+-- The same for an index on several columns, in its order and the opposite one, and for lookups.
+CREATE FUNCTION differs_columns(t regclass, cols text, forward text, backward text) RETURNS text LANGUAGE plpgsql
+SET enable_bitmapscan = off SET max_parallel_workers_per_gather = 0
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off SET enable_memoize = off
+AS $$
+DECLARE
+	dir text;
+	query text;
+	heap text;
+	found text;
+	plan text;
+	n bigint;
+BEGIN
+	FOREACH dir IN ARRAY ARRAY[forward, backward] LOOP
+		query := format('SELECT count(*) || '' '' || coalesce(sum(hashint8extended(id, 1)), 0) || '' '' || md5(string_agg(r, '',''))
+			FROM (SELECT id, (%s)::text AS r FROM %s ORDER BY %s) s', cols, t, dir);
+		PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true),
+			set_config('enable_indexscan', 'off', true), set_config('enable_indexonlyscan', 'off', true);
+		EXECUTE query INTO heap;
+		PERFORM set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true),
+			set_config('enable_indexscan', 'on', true), set_config('enable_indexonlyscan', 'on', true);
+		EXECUTE format('EXPLAIN (COSTS OFF) SELECT id, %s FROM %s ORDER BY %s', cols, t, dir) INTO plan;
+		IF plan !~ '^Index (Only )?Scan' THEN
+			RETURN 'plan: ' || plan;
+		END IF;
+		EXECUTE query INTO found;
+		IF found <> heap THEN
+			RETURN format('%s: index %s, table %s', dir, found, heap);
+		END IF;
+	END LOOP;
+	EXECUTE format('SELECT count(*) FROM (SELECT ctid, * FROM %1$s WHERE id %% 7 = 0 AND (%2$s) IS NOT NULL OFFSET 0) a
+		WHERE NOT EXISTS (SELECT 1 FROM %1$s b WHERE b.ctid = a.ctid AND %3$s)', t, cols,
+		(SELECT string_agg(format('b.%1$s = a.%1$s', c), ' AND ') FROM unnest(string_to_array(cols, ', ')) c)) INTO n;
+	IF n > 0 THEN
+		RETURN format('%s rows do not find themselves', n);
+	END IF;
+	RETURN NULL;
+END $$;
+
 -- pages of an alex index with a flag; those that are all zeroes
 CREATE FUNCTION flagged(i regclass, flag int) RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM generate_series(1, pg_relation_size(i) / 8192 - 1) b
@@ -139,6 +178,15 @@ sub agrees
 		push @bad, "$k: $difference" if $difference ne '';
 	}
 	return is(join("\n", @bad), '', "$what: index scans and table agree");
+}
+
+# The same of an index on several columns: their list, and the index's order forward and backward.
+sub agrees_columns
+{
+	my ($node, $what, $table, $columns, $forward, $backward) = @_;
+
+	return is($node->safe_psql('postgres', "SELECT differs_columns('$table', '$columns', '$forward', '$backward')"),
+		'', "$what: index scans and table agree on $table ($columns)");
 }
 
 # alex_check finds nothing wrong with these indexes: one test.

@@ -239,9 +239,12 @@ SQL
 	is(query(q{SELECT count(*) FROM ((SELECT k FROM p EXCEPT ALL SELECT k FROM control)
 			UNION ALL (SELECT k FROM control EXCEPT ALL SELECT k FROM p)) d}),
 		0, "$what: pgbench's table and its control agree");
-	clean($node, $what, map({ "s_$_" } @columns), 'p_k', 'p_ts');
+	clean($node, $what, map({ "s_$_" } @columns, 'nr', 'unique'), 'p_k', 'p_ts', 'p_kts');
 	agrees($node, $what, 's', @columns);
 	agrees($node, $what, 'p', 'k', 'ts');
+	agrees_columns($node, $what, 's', 'n, r', 'n DESC NULLS LAST, r', 'n NULLS FIRST, r DESC');
+	agrees_columns($node, $what, 's', 'client, id', 'client, id', 'client DESC, id DESC');
+	agrees_columns($node, $what, 'p', 'k, ts', 'k, ts DESC', 'k DESC, ts');
 	return;
 }
 
@@ -264,9 +267,12 @@ CONF
 		CREATE INDEX s_r ON s USING alex (r) WITH (leaf_entries = 256);
 		CREATE INDEX s_ts ON s USING alex (ts);
 		CREATE INDEX s_n ON s USING alex (n DESC NULLS LAST) WITH (leaf_entries = 256);
+		CREATE INDEX s_nr ON s USING alex (n DESC NULLS LAST, r) WITH (leaf_entries = 256);
+		CREATE UNIQUE INDEX s_unique ON s USING alex (client, id) WITH (leaf_entries = 256);
 		CREATE TABLE p (id bigint, k bigint, ts timestamptz);
 		CREATE INDEX p_k ON p USING alex (k) WITH (leaf_entries = 256);
 		CREATE INDEX p_ts ON p USING alex (ts NULLS FIRST);
+		CREATE INDEX p_kts ON p USING alex (k, ts DESC) WITH (leaf_entries = 256);
 		CREATE TABLE control (k bigint);
 		CREATE INDEX control_k ON control USING btree (k)});
 	cycle("$mode, cycle $_", PostgreSQL::Test::Utils::tempdir()) for 1 .. $cycles;
