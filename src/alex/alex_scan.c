@@ -50,6 +50,7 @@ alexbeginscan(Relation rel, int nkeys, int norderbys)
 	so->tuple = NULL;
 	so->block = InvalidBlockNumber;
 	so->cursor.state = SCAN_START;
+	so->cursor.last_dir = NoMovementScanDirection;
 	so->pin = InvalidBuffer;
 	so->cached_block = -1;
 	memset(&so->killed, 0, sizeof(so->killed));
