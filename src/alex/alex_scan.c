@@ -256,6 +256,8 @@ load_page(IndexScanDesc scan, Buffer buf, ScanDirection dir, const AlexRawEntry 
 	BlockNumber before = so->block;
 
 	so->block = BufferGetBlockNumber(buf);
+	/* VACUUM may have removed entries early: whatever takes some from the range leaves its LSN here */
+	om_test_old_snapshot(scan->xs_snapshot, scan->indexRelation, BufferGetPage(buf));
 	/* under the page's lock and before it is read, empty or not: whoever inserts here from now on will see it */
 	PredicateLockPage(scan->indexRelation, so->block, scan->xs_snapshot);
 	if (so->arrays != NULL && so->block == before && scan->parallel_scan == NULL)
