@@ -27,6 +27,12 @@
 #include "base/check.h"
 #include "base/stop_point.h"
 
+/*
+ * Entries that VACUUM deletes are marked where they are, without a refit, as long as a leaf has no
+ * more removed ones than this share of its entries.
+ */
+#define MARK_SHARE 16
+
 /* deleting fewer entries than this does not avert a split */
 #define ROOM_ENTRIES_MIN 12
 
@@ -56,19 +62,46 @@ typedef struct Candidate
 
 static Candidate candidates[ALEX_ITEMS_MAX];
 
+/*
+ * A leaf keeps few removed entries cheaply: a few bits for each block, until an insert has
+ * the leaf rebuilt anyway.  But if they are in few blocks, refitting just these costs less
+ * time and WAL than a bit for each entry.
+ */
+static bool
+better_marked(const char *page, const uint8 *drops)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	uint32 bits = alex_page_entries(page);
+	uint32 count = o->nremoved;
+	uint32 blocks = 0;
+	uint32 number = 0;
+
+	for (uint32 b = 0; b < o->nblocks; b++)
+	{
+		uint32 end = number + alex_dir_desc(page, b)->n;
+		uint32 before = count;
+
+		for (; number < end && number < o->nbase; number++)
+			count += bitmap_test(drops, number);
+		blocks += count > before;
+	}
+	return blocks * 2 >= o->nblocks && count * MARK_SHARE <= bits;
+}
+
 void
-alex_delete_entries(Relation rel, Buffer buf, const uint8 *drops, uint8 wal_flags,
+alex_delete_entries(Relation rel, Buffer buf, const uint8 *drops, bool for_room, uint8 wal_flags,
 					TransactionId horizon, Relation heap)
 {
 	const char *page = alex_page(buf);
 	uint32 bits = alex_page_entries(page);
+	bool mark = !for_room && better_marked(page, drops);
 	OmWal wal;
 
-	if (!alex_plan_merge(page, drops, &delete_plan))
+	if (!mark && !alex_plan_merge(page, drops, &delete_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
 	om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_DELETE);
-	if (alex_plan_fits(alex_page_form(page), delete_plan.bytes, delete_plan.nbase,
-					   (uint32) delete_plan.count, 0))
+	if (!mark && alex_plan_fits(alex_page_form(page), delete_plan.bytes, delete_plan.nbase,
+								(uint32) delete_plan.count, 0))
 	{
 		if (!alex_rebuild_image(delete_image, page, &delete_plan))
 			om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be rebuilt");
@@ -314,7 +347,7 @@ alex_delete_for_room(Relation rel, Relation heap, Buffer buf, const AlexItem *it
 	if (ask.dropped == 0)
 		return false;
 	/* a standby's index-only scan must not hold the entry when heap frees the TID: cleanup lock there */
-	alex_delete_entries(rel, buf, drops, OM_WAL_CLEANUP, ask.horizon, heap);
+	alex_delete_entries(rel, buf, drops, true, OM_WAL_CLEANUP, ask.horizon, heap);
 	STOP_POINT("alex_deleted");
 	return ask.dropped >= ROOM_ENTRIES_MIN;
 }

@@ -13,13 +13,13 @@
 /*
  * alex_delete_entries --- remove entries from an exclusively locked leaf.
  *
- * drops: their numbers, a bitmap of ALEX_DROP_BITMAP_BYTES.  wal_flags: OM_WAL_CLEANUP if
- * redo is to take a cleanup lock.  horizon, heap: see
- * om_wal_conflict; heap may be NULL if the horizon is invalid.  Never fails for lack of
- * room: a page that would not fit when refitted gets removed marks (F4).
+ * drops: their numbers, a bitmap of ALEX_DROP_BITMAP_BYTES.  for_room: pack the page, else a few
+ * entries may just be marked as removed.  wal_flags: OM_WAL_CLEANUP if redo is to take a cleanup
+ * lock.  horizon, heap: see om_wal_conflict; heap may be NULL if the horizon is invalid.  Never
+ * fails for lack of room: a page that would not fit when refitted gets marks, too (F4).
  */
-extern void alex_delete_entries(Relation rel, Buffer buf, const uint8 *drops, uint8 wal_flags,
-								TransactionId horizon, Relation heap);
+extern void alex_delete_entries(Relation rel, Buffer buf, const uint8 *drops, bool for_room,
+								uint8 wal_flags, TransactionId horizon, Relation heap);
 
 /*
  * alex_delete_for_room --- make room on an exclusively locked leaf that is about to be

@@ -275,7 +275,7 @@ delete_drops(AlexBatch *batch, Buffer buf, const uint8 *drops, uint32 count)
 	if (count == 0)
 		return;
 	/* heap's pruning has resolved the conflicts: no horizon */
-	alex_delete_entries(batch->rel, buf, drops, OM_WAL_CLEANUP, InvalidTransactionId, NULL);
+	alex_delete_entries(batch->rel, buf, drops, false, OM_WAL_CLEANUP, InvalidTransactionId, NULL);
 	batch->v->stats->tuples_removed += count;
 	STOP_POINT("alex_vacuum_leaf");
 }
