@@ -25,12 +25,39 @@ alex_insert_entry(Relation rel, const AlexItem *item, const AlexRow *row)
 	if (BufferIsValid(leaf))
 	{
 		CheckForSerializableConflictIn(rel, NULL, BufferGetBlockNumber(leaf));
-		if (alex_add_in_place(rel, leaf, item))
+		if (alex_add_in_place(rel, leaf, item, NULL))
 			return;
 	}
 	leaf = alex_descend(rel, 0, item->key, item->tag, false, BUFFER_LOCK_EXCLUSIVE, true);
 	CheckForSerializableConflictIn(rel, NULL, BufferGetBlockNumber(leaf));
-	alex_add_entry(rel, leaf, item, InvalidBuffer, row);
+	alex_add_entry(rel, leaf, item, InvalidBuffer, row, NULL);
+}
+
+/* the same, checking uniqueness; the result is what aminsert returns */
+static bool
+insert_unique(Relation rel, const AlexUniqueRow *row, const AlexRow *for_row,
+			  IndexUniqueCheck check)
+{
+	bool hints = true;
+
+	for (;;)
+	{
+		AlexUniquePlace place;
+		bool is_unique = alex_unique_check(rel, for_row->heap, row, check, hints, &place);
+		const AlexPagePos *pos = place.pos_known ? &place.pos : NULL;
+
+		if (!BufferIsValid(place.leaf))
+			return is_unique;
+		if (!place.hinted)
+		{
+			alex_add_entry(rel, place.leaf, row->item, InvalidBuffer, for_row, pos);
+			return is_unique;
+		}
+		if (alex_add_in_place(rel, place.leaf, row->item, pos))
+			return is_unique;
+		/* no room: the leaf is unlocked, so that the check must be repeated on the way there */
+		hints = false;
+	}
 }
 
 bool
@@ -47,10 +74,8 @@ alexinsert(Relation rel, Datum *values, bool *isnull, ItemPointer tid, Relation 
 	if (check_unique != UNIQUE_CHECK_NO && alex_unique_applies(rel, isnull))
 	{
 		AlexUniqueRow row = { &item, values, isnull, tid };
-		Buffer leaf = alex_unique_check(rel, heap, &row, check_unique, &is_unique);
 
-		if (BufferIsValid(leaf))
-			alex_add_entry(rel, leaf, &item, InvalidBuffer, &for_row);
+		is_unique = insert_unique(rel, &row, &for_row, check_unique);
 	}
 	else if (check_unique != UNIQUE_CHECK_EXISTING)
 		alex_insert_entry(rel, &item, &for_row);

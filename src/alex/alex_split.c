@@ -79,6 +79,7 @@ typedef enum Placement
 
 typedef struct Target
 {
+	const AlexPagePos *known; /* pos, until the page is changed; or NULL */
 	AlexPagePos pos;
 	bool append; /* greater than everything on the page */
 	AlexForm form;
@@ -128,6 +129,15 @@ locate(Relation rel, Buffer buf, const AlexItem *item, bool after_split, Target 
 	t->cap = after_split	 ? ALEX_LEAF_ENTRIES_MAX
 			 : t->form.inner ? ALEX_LEAF_ENTRIES_DEFAULT
 							 : (uint32) alex_leaf_entries(rel);
+	if (t->known != NULL)
+	{
+		Assert(alex_page_search(page, item->key, item->tag, false, &t->pos) &&
+			   t->pos.run == t->known->run && t->pos.gap == t->known->gap);
+		t->pos = *t->known;
+		t->known = NULL;
+		t->append = t->pos.run == run && t->pos.gap == o->ngap;
+		return false;
+	}
 	if (is_append(page, item))
 	{
 		t->pos = (AlexPagePos){ run, o->ngap };
@@ -433,11 +443,12 @@ reorganise(Relation rel, Buffer buf, const AlexItem *item, Placement place, Targ
 }
 
 void
-alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child, const AlexRow *row)
+alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child, const AlexRow *row,
+			   const AlexPagePos *pos)
 {
 	char op[32];
 	uint32 len = 0;
-	Target t;
+	Target t = { .known = pos };
 	Placement place = try_place(rel, buf, item, false, &t, op, &len);
 	Buffer right = InvalidBuffer;
 
@@ -485,11 +496,11 @@ alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child, con
 }
 
 bool
-alex_add_in_place(Relation rel, Buffer buf, const AlexItem *item)
+alex_add_in_place(Relation rel, Buffer buf, const AlexItem *item, const AlexPagePos *pos)
 {
 	char op[32];
 	uint32 len = 0;
-	Target t;
+	Target t = { .known = pos };
 	bool placed = try_place(rel, buf, item, false, &t, op, &len) == PLACE_DONE;
 
 	if (placed)
@@ -577,5 +588,5 @@ alex_finish_split(Relation rel, Buffer buf)
 		left.child != BufferGetBlockNumber(buf) || left.key != low.key || left.tag != low.tag)
 		om_index_corrupted(rel, BufferGetBlockNumber(parent),
 						   "downlink of a split page is missing or wrong");
-	alex_add_entry(rel, parent, &item, buf, NULL);
+	alex_add_entry(rel, parent, &item, buf, NULL, NULL);
 }

@@ -25,15 +25,18 @@ typedef struct AlexRow
  * fences.  child: InvalidBuffer, or the exclusively locked left half whose
  * INCOMPLETE_SPLIT the entry's record clears.  Both are released.
  * row: of a leaf's entry, or NULL.  leaf_entries and fillfactor are the index's reloptions.
+ * pos: the entry's position if the caller knows that, and that the page has no entry with the
+ * same key; else NULL.
  */
 extern void alex_add_entry(Relation rel, Buffer buf, const AlexItem *item, Buffer child,
-						   const AlexRow *row);
+						   const AlexRow *row, const AlexPagePos *pos);
 
 /*
  * alex_add_in_place --- the same for a leaf, if it has room without any reorganisation; else
  * nothing is changed, and false.  buf is released in any case.
  */
-extern bool alex_add_in_place(Relation rel, Buffer buf, const AlexItem *item);
+extern bool alex_add_in_place(Relation rel, Buffer buf, const AlexItem *item,
+							  const AlexPagePos *pos);
 
 /*
  * alex_finish_split --- insert the missing downlink of buf's right sibling.

@@ -48,6 +48,8 @@ typedef struct Check
 	bool found_itself;	 /* met the row's own entry */
 	TransactionId xwait; /* MUST_WAIT: for this transaction, */
 	uint32 token;		 /* or, if set, for its speculative insertion */
+	AlexPagePos pos;	 /* where the key begins on its first leaf */
+	bool found_key;		 /* an entry there has it, be it removed */
 } Check;
 
 bool
@@ -120,33 +122,35 @@ judge_entry(Check *c, const AlexItem *entry, Buffer buf)
 	return DUPLICATE;
 }
 
-/* the entries with this key on one locked page */
+/* the entries with this key on one locked page; *pos: where they begin, *found: there are some */
 static Verdict
-judge_page(Check *c, Buffer buf)
+judge_page(Check *c, Buffer buf, AlexPagePos *pos, bool *found)
 {
 	const char *page = alex_page(buf);
 	const AlexPageOpaque *o = alex_opaque(page);
 	uint32 run = (uint32) o->nbase + o->ntail;
 	BlockNumber block = BufferGetBlockNumber(buf);
 	Verdict verdict = UNIQUE_SO_FAR;
-	AlexPagePos pos;
 	AlexItem entry;
 
-	if (!alex_page_search(page, c->row->item->key, c->first, false, &pos))
+	*found = false;
+	if (!alex_page_search(page, c->row->item->key, c->first, false, pos))
 		om_index_corrupted(c->rel, block, "leaf cannot be searched");
-	for (uint32 r = pos.run; r < run && verdict == UNIQUE_SO_FAR; r++)
+	for (uint32 r = pos->run; r < run && verdict == UNIQUE_SO_FAR; r++)
 	{
 		if (!alex_run_item(page, r, &entry))
 			om_index_corrupted(c->rel, block, "entry cannot be read");
 		if (!same_key(c, entry.key, entry.tag))
 			break;
+		*found = true;
 		verdict = judge_entry(c, &entry, buf);
 	}
-	for (uint32 g = pos.gap; g < o->ngap && verdict == UNIQUE_SO_FAR; g++)
+	for (uint32 g = pos->gap; g < o->ngap && verdict == UNIQUE_SO_FAR; g++)
 	{
 		alex_gap_item(page, g, &entry);
 		if (!same_key(c, entry.key, entry.tag))
 			break;
+		*found = true;
 		verdict = judge_entry(c, &entry, buf);
 	}
 	return verdict;
@@ -202,15 +206,16 @@ static Verdict
 judge_key(Check *c, Buffer leaf)
 {
 	Buffer buf = leaf;
-	Verdict verdict;
+	Verdict verdict = judge_page(c, leaf, &c->pos, &c->found_key);
 
 	for (;;)
 	{
 		const char *page = alex_page(buf);
 		AlexRawEntry high = alex_page_high(page);
+		AlexPagePos pos;
+		bool found;
 		Buffer right;
 
-		verdict = judge_page(c, buf);
 		/* as a rule the key ends here: a separator of different keys has no TID */
 		if (verdict != UNIQUE_SO_FAR || (alex_opaque(page)->flags & ALEX_HIGH_INF) ||
 			!same_key(c, high.key, high.tag))
@@ -219,6 +224,7 @@ judge_key(Check *c, Buffer leaf)
 		if (buf != leaf)
 			UnlockReleaseBuffer(buf);
 		buf = right;
+		verdict = judge_page(c, buf, &pos, &found);
 	}
 	if (buf != leaf)
 		UnlockReleaseBuffer(buf);
@@ -259,9 +265,33 @@ report_duplicate(const Check *c)
 					errtableconstraint(c->heap, RelationGetRelationName(c->rel))));
 }
 
-Buffer
+/*
+ * The first leaf, exclusively locked.  By a hint only if the entry itself belongs there, too: moving
+ * right from it may mean to finish a split.
+ */
+static Buffer
+first_leaf(const Check *c, bool *hinted)
+{
+	const AlexItem *item = c->row->item;
+	Buffer leaf;
+
+	if (*hinted)
+	{
+		leaf = alex_find_leaf(c->rel, item->key, c->first);
+		if (BufferIsValid(leaf))
+		{
+			if (!alex_page_beyond(alex_page(leaf), item->key, item->tag))
+				return leaf;
+			UnlockReleaseBuffer(leaf);
+		}
+		*hinted = false;
+	}
+	return alex_descend(c->rel, 0, item->key, c->first, false, BUFFER_LOCK_EXCLUSIVE, true);
+}
+
+bool
 alex_unique_check(Relation rel, Relation heap, const AlexUniqueRow *row, IndexUniqueCheck check,
-				  bool *is_unique)
+				  bool hints, AlexUniquePlace *place)
 {
 	Check c = { .rel = rel, .heap = heap, .row = row, .kind = check };
 	const AlexItem *item = row->item;
@@ -274,7 +304,8 @@ alex_unique_check(Relation rel, Relation heap, const AlexUniqueRow *row, IndexUn
 	for (;;)
 	{
 		c.found_itself = false;
-		leaf = alex_descend(rel, 0, item->key, c.first, false, BUFFER_LOCK_EXCLUSIVE, true);
+		place->hinted = hints;
+		leaf = first_leaf(&c, &place->hinted);
 		verdict = judge_key(&c, leaf);
 		if (verdict != MUST_WAIT)
 			break;
@@ -286,7 +317,6 @@ alex_unique_check(Relation rel, Relation heap, const AlexUniqueRow *row, IndexUn
 			XactLockTableWait(c.xwait, rel, row->tid, XLTW_InsertIndex);
 	}
 
-	*is_unique = verdict != MAYBE_DUPLICATE;
 	if (verdict == DUPLICATE)
 	{
 		/* a serialization failure comes first: the duplicate may be its consequence */
@@ -303,7 +333,8 @@ alex_unique_check(Relation rel, Relation heap, const AlexUniqueRow *row, IndexUn
 								   RelationGetRelationName(rel)),
 							errhint("This may be because of a non-immutable index expression."),
 							errtableconstraint(heap, RelationGetRelationName(rel))));
-		return InvalidBuffer;
+		place->leaf = InvalidBuffer;
+		return true;
 	}
 
 	/*
@@ -312,8 +343,10 @@ alex_unique_check(Relation rel, Relation heap, const AlexUniqueRow *row, IndexUn
 	 */
 	first = BufferGetBlockNumber(leaf);
 	CheckForSerializableConflictIn(rel, NULL, first);
-	leaf = move_to_place(rel, leaf, item);
-	if (BufferGetBlockNumber(leaf) != first)
-		CheckForSerializableConflictIn(rel, NULL, BufferGetBlockNumber(leaf));
-	return leaf;
+	place->leaf = move_to_place(rel, leaf, item);
+	if (BufferGetBlockNumber(place->leaf) != first)
+		CheckForSerializableConflictIn(rel, NULL, BufferGetBlockNumber(place->leaf));
+	place->pos_known = BufferGetBlockNumber(place->leaf) == first && !c.found_key;
+	place->pos = c.pos;
+	return verdict != MAYBE_DUPLICATE;
 }
