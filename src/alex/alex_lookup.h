@@ -26,6 +26,8 @@ alex_page_prefetch(const char *page)
 	__builtin_prefetch(page);
 	__builtin_prefetch(page + 64);
 	__builtin_prefetch(page + 128);
+	__builtin_prefetch(page + 192);
+	__builtin_prefetch(page + 256);
 	__builtin_prefetch(page + ALEX_SPECIAL_OFF);
 }
 
