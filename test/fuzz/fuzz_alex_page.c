@@ -7,6 +7,7 @@
  *	1	changes of a valid page: u16 offset, u8 value, ...
  *	2	ops for a valid page: u16 length, bytes, ...
  *	3	entries to be inserted and deleted: the result must be right
+ * and with 4 added, that keys have 16 bytes.
  */
 #include "alex_poke.h"
 #include "alex_testing.h"
@@ -114,6 +115,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 	if (size < 2)
 		return 0;
 	unit_state = 88172645463325252ULL + data[1];
+	test_wide = (data[0] & 4) != 0;
 	switch (data[0] & 3)
 	{
 		case 0:

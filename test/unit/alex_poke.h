@@ -9,11 +9,52 @@
 #include <stdlib.h>
 
 #include "alex/alex_apply.h"
+#include "alex/alex_unlink.h"
 
 static AlexPlan poke_plan;
 static AlexItem poke_items[ALEX_ITEMS_MAX];
 static uint16 poke_origin[ALEX_ITEMS_MAX];
 static char poke_op[ALEX_OP_BYTES_MAX];
+
+/* what VACUUM would do to it: the ops of page deletion */
+static inline void
+poke_deletion(const char *page, char *scratch, uint64 chance)
+{
+	AlexForm form = alex_page_form(page);
+	int n;
+	int i;
+	uint32 gone;
+	uint32 heir;
+
+	memcpy(scratch, page, BLCKSZ);
+	if (alex_apply(scratch, poke_op, alex_op_half_dead(poke_op, (uint32) chance)))
+		(void) alex_apply(scratch, poke_op, alex_op_half_dead(poke_op, 0xFFFFFFFFU));
+	(void) alex_apply(scratch, poke_op, alex_op_deleted(poke_op, chance));
+	memcpy(scratch, page, BLCKSZ);
+	if (!form.inner)
+	{
+		(void) alex_apply(scratch, poke_op, alex_op_set_low(poke_op, NULL, form, chance & 1, 0, 0));
+		return;
+	}
+	n = alex_page_decode(page, NULL, poke_plan.stream, poke_plan.origin);
+	if (n < 2)
+		return;
+	i = (int) (chance % (uint32) (n - 1));
+	gone = poke_plan.stream[i].child;
+	heir = poke_plan.stream[i + 1].child;
+	poke_plan.count = 0;
+	poke_plan.nstream = alex_unlink_edit(poke_plan.stream, n, i);
+	if (alex_plan_items(&poke_plan, 0, poke_plan.nstream, form))
+		(void) alex_apply(scratch, poke_op,
+						  alex_op_unlink(poke_op, &poke_plan, form, (uint32) i, gone, heir));
+	memcpy(scratch, page, BLCKSZ);
+	poke_plan.count = 0;
+	poke_plan.nstream = alex_page_decode(page, NULL, poke_plan.stream, poke_plan.origin);
+	alex_lower_first(poke_plan.stream, 0, 0);
+	if (alex_plan_items(&poke_plan, 0, poke_plan.nstream, form))
+		(void) alex_apply(scratch, poke_op,
+						  alex_op_set_low(poke_op, &poke_plan, form, chance & 1, 0, 0));
+}
 
 /* the plans a primary would make of it, applied to copies as it would */
 static inline void
@@ -54,6 +95,7 @@ poke_plans(const char *page, char *scratch, uint64 chance)
 	}
 	memcpy(scratch, page, BLCKSZ);
 	(void) alex_apply(scratch, poke_op, alex_op_mark(poke_op, drops, bits));
+	poke_deletion(page, scratch, chance);
 }
 
 static inline void

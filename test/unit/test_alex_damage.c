@@ -5,7 +5,6 @@
  *		judges.
  */
 // sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_decode.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c src/alex/alex_op.c src/alex/alex_unlink.c
-#include "alex/alex_unlink.h"
 #include "alex_poke.h"
 #include "alex_testing.h"
 
