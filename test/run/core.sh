@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# core.sh [OPTION...]: make check-core. PostgreSQL's own regression and isolation tests with tables of
-# ours by default, compared with the same tests on heap.
+# core.sh [OPTION...]: make check-core. PostgreSQL's own regression and isolation tests with tables, or with
+# indexes, of ours by default, compared with the same tests on heap and btree.
 #
 #   --am omendb                 default_table_access_method; "heap" only renews the heap run to compare
 #                               with; any other name becomes heap's handler under that name, which tells
 #                               what comes of not being called heap
+#   --index alex                in place of that: heap tables, and CREATE INDEX makes an alex index where it
+#                               would make a btree and alex can carry it (test/modules/alex_for_btree);
+#                               "constraints" does so for indexes of constraints as well, and has no lists
 #   --kinds regress,isolation
 #   --modes preload,plain       with and without omendb in shared_preload_libraries
 #   --tests 'NAME ...'          only these, after those they depend on, one at a time
-#   --lists DIR                 what may differ, in place of test/core
+#   --lists DIR                 what may differ, in place of test/core; test/core/alex for --index
 #   --accept                    rewrite those lists from what differs now, for review
 #   --make-flags 'FLAG=1 ...'   the flavour to build
 #
@@ -27,10 +30,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/pgdist.sh"
 
 am=omendb
+index=
 kinds=regress,isolation
 modes=preload,plain
 only=
-lists=$ROOT/test/core
+lists=
 accept=
 make_flags='WERROR=1 CASSERT=1 TESTING=1 CHECK_PAGES=1'
 connections=8							# tests at a time
@@ -42,6 +46,7 @@ while [ $# -gt 0 ]; do
 	[ "$1" = --accept ] || [ $# -ge 2 ] || die "$1 needs a value"
 	case $1 in
 		--am) am=$2 ;;
+		--index) index=$2 am=heap ;;
 		--kinds) kinds=$2 ;;
 		--modes) modes=$2 ;;
 		--tests) only=$2 ;;
@@ -52,6 +57,9 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
+case $index in "" | alex | constraints) ;; *) die "no such index: $index" ;; esac
+[ -n "$lists" ] || lists=$ROOT/test/core${index:+/$index}
+subject=${index:-$am}
 [ -z "$accept" ] || [ -z "$only" ] || die "--accept needs a run of all tests"
 
 # The server and the source it is from, found or made before the sandbox is entered, where nothing can be.
@@ -131,17 +139,19 @@ with_needed()
 	done
 }
 
-# build_libraries: the functions that the regression tests call, for this very server.
+# build_libraries: the functions that the regression tests call, for this very server, and the module that
+# makes other indexes.
 build_libraries()
 {
 	local file log=$WORK/logs/build-libraries.log
 
 	# REFINT_VERBOSE: as their makefile has it
 	mkdir -p "$WORK/libraries"
-	for file in src/test/regress/regress contrib/spi/refint contrib/spi/autoinc; do
+	for file in "$CORE_SOURCE"/{src/test/regress/regress,contrib/spi/refint,contrib/spi/autoinc}.c \
+		"$ROOT/test/modules/alex_for_btree/alex_for_btree.c"; do
 		# shellcheck disable=SC2046	# words
 		$("$PG_CONFIG" --cc) $("$PG_CONFIG" --cflags) -DREFINT_VERBOSE -fPIC -shared -I"$("$PG_CONFIG" --includedir-server)" \
-			-o "$WORK/libraries/$(basename "$file").so" "$CORE_SOURCE/$file.c" >>"$log" 2>&1 ||
+			-o "$WORK/libraries/$(basename "$file" .c).so" "$file" >>"$log" 2>&1 ||
 			{ tail -20 "$log"; return 1; }
 	done
 }
@@ -168,25 +178,31 @@ write_settings()
 	EOT
 }
 
-# run KIND AM MODE OUT [TEST...]: all tests, or these. Fails when the server does.
+# run KIND SUBJECT MODE OUT [TEST...]: all tests, or these. Fails when the server does.
 run()
 {
-	local kind=$1 table_am=$2 mode=$3 out=$4 program database name settings log crash
+	local kind=$1 subject=$2 mode=$3 out=$4 program database name settings log crash
 	local expected=() extensions=() tests=()
 	shift 4
-	name=core-$table_am-$mode-$kind
+	name=core-$subject-$mode-$kind
 	settings=$WORK/$name.conf
 	log=$WORK/logs/server-$name.log
 
 	write_settings "$settings"
-	if [ "$table_am" != heap ]; then
+	if [ "$subject" != heap ]; then
 		cat "$paths" >>"$settings"
 		extensions=(--load-extension=omendb)
-		[ "$table_am" = omendb ] || extensions+=(--load-extension="$table_am")
+	fi
+	if [ "$subject" = "$index" ]; then
+		sed "s,^\(dynamic_library_path = '\),\1$WORK/libraries:," "$paths" >>"$settings"
+		echo "session_preload_libraries = 'alex_for_btree'" >>"$settings"
+		[ "$index" = alex ] || echo "alex_for_btree.constraints = on" >>"$settings"
+	elif [ "$subject" != heap ]; then
+		[ "$subject" = omendb ] || extensions+=(--load-extension="$subject")
 		# The server takes the name on trust, and the databases postgres and template1 do not have it: no
 		# table can be made there without saying what kind. The tests' database is made from template0
 		# and has its extensions before its tables. PGOPTIONS would be checked as a connection starts.
-		echo "default_table_access_method = '$table_am'" >>"$settings"
+		echo "default_table_access_method = '$subject'" >>"$settings"
 	fi
 	case $mode in
 		preload) echo "shared_preload_libraries = 'omendb'" >>"$settings" ;;
@@ -245,13 +261,23 @@ heap_run()
 
 # --- judging -------------------------------------------------------------------------------------
 
+# named_btree OUTPUT: what psql and others show of a table would differ by the name of an index's method.
+named_btree()
+{
+	if [ -n "$index" ]; then
+		sed -E 's/\balex\b/btree/g' "$1"
+	else
+		cat "$1"
+	fi
+}
+
 # difference A B: how two outputs differ; without places, which move with every other change, and without
 # the OIDs of what the extension has made, which move with its script.
 difference()
 {
 	local status=0
 
-	diff -U0 "$1" "$2" >"$WORK/difference" || status=$?
+	diff -U0 "$1" <(named_btree "$2") >"$WORK/difference" || status=$?
 	[ $status -le 1 ] || return
 	sed -E -e 1,2d -e 's/^@@.*/@@/' -e 's/\b16[3-9][0-9]{2}\b/16NNN/g' "$WORK/difference"
 }
@@ -384,8 +410,8 @@ run_kind()
 			[ ${#tests[@]} -gt 0 ] || return 0
 		fi
 	fi
-	if ! run "$kind" "$am" "$mode" "$out" "${tests[@]}"; then
-		say "  FAILED $kind ($mode): the server crashed or would not stop, see logs/server-core-$am-$mode-$kind.log"
+	if ! run "$kind" "$subject" "$mode" "$out" "${tests[@]}"; then
+		say "  FAILED $kind ($mode): the server crashed or would not stop, see logs/server-core-$subject-$mode-$kind.log"
 		count_failure "$mode $kind: server"
 	fi
 	[ -e "$out/output" ] || { count_failure "$mode $kind: did not run"; return; }
@@ -440,21 +466,21 @@ echo "$heap_name" >"$WORK/heap/name"
 
 build_libraries || die "the regression tests' own functions do not compile"
 for kind in ${kinds//,/ }; do
-	if [ "$am" = heap ] || [ ! -e "$OMENDB_CACHE/$heap_name/$kind/complete" ]; then
+	if [ "$subject" = heap ] || [ ! -e "$OMENDB_CACHE/$heap_name/$kind/complete" ]; then
 		heap_run "$kind"
 	fi
-	[ "$am" != heap ] || same=$((same + $(tests_of "$kind" | wc -l)))
+	[ "$subject" != heap ] || same=$((same + $(tests_of "$kind" | wc -l)))
 done
 
-if [ "$am" = heap ]; then
+if [ "$subject" = heap ]; then
 	same=$((same - failed))
 elif ! build_and_install "$WORK/build-core" "$destdir" "$make_flags"; then
 	count_failure "build"
-elif [ "$am" = omendb ] && ! grep -qiE 'ACCESS METHOD +omendb +TYPE +TABLE' "$ROOT"/sql/omendb--*.sql; then
+elif [ "$subject" = omendb ] && ! grep -qiE 'ACCESS METHOD +omendb +TYPE +TABLE' "$ROOT"/sql/omendb--*.sql; then
 	count_failure "the extension has no table access method omendb"
 else
 	write_paths "$destdir" "$paths"
-	[ "$am" = omendb ] || heap_under_name "$am"
+	[ "$subject" = omendb ] || [ "$subject" = "$index" ] || heap_under_name "$subject"
 	[ -z "$accept" ] || begin_accepting
 	for mode in ${modes//,/ }; do
 		for kind in ${kinds//,/ }; do
