@@ -21,6 +21,7 @@ use Test::More;
 my $script = "$PostgreSQL::Test::Utils::tmp_check";
 my $begin = "\\set kind random(0, 5)\nBEGIN ISOLATION LEVEL SERIALIZABLE;\n";
 my $end = <<'SQL';
+\sleep 1 ms
 INSERT INTO log VALUES (pg_current_xact_id(), pg_current_snapshot(),
 	current_setting('my.reads', true), current_setting('my.inserts', true), current_setting('my.deletes', true));
 COMMIT;
@@ -30,20 +31,20 @@ my $sparse = join('', map { "\\set $_ random(0, 1) * 3000 + random(0, 1400)\n" }
 my $uncached = "SET LOCAL omendb.alex_cache_size = 0;\n";
 my %scripts = (
 	# dense
-	insert => "$dense SELECT look(:kind, :a, :b, 15);\nSELECT put(:c, 1);\n$end",
-	both => "$dense$uncached SELECT look(:kind, :a, :b, 15);\nSELECT put(:c, 2);\nSELECT look(1, :b, :b, 15);\n$end",
-	delete => "$dense$uncached SELECT look(:kind, :a, :b, 15);\nSELECT wipe(:c, :c + 9);\n$end",
+	insert => "$dense SELECT look(:kind, :a, :b, 15);\n\\sleep 1 ms\nSELECT put(:c, 1);\n$end",
+	both => "$dense$uncached SELECT look(:kind, :a, :b, 15);\nSELECT put(:c, 2);\n\\sleep 1 ms\nSELECT look(1, :b, :b, 15);\n$end",
+	delete => "$dense$uncached SELECT look(:kind, :a, :b, 15);\n\\sleep 1 ms\nSELECT wipe(:c, :c + 9);\n$end",
 	push => "\\set c random(0, 3) * 1500\nINSERT INTO t (k, x) SELECT (:c + i) * 10 + 5, '0' FROM generate_series(0, 59) i;\n"
-	  . "DELETE FROM t WHERE k BETWEEN :c * 10 AND (:c + 40) * 10 AND k % 10 = 5;\n",
+	  . "\\sleep 2 ms\nDELETE FROM t WHERE k BETWEEN :c * 10 AND (:c + 40) * 10 AND k % 10 = 5;\n\\sleep 2 ms\n",
 	# sparse
-	one => "$sparse$uncached SELECT look(:kind, :a, :b, 200);\nSELECT put(:c, 1);\n$end",
-	clear => "$sparse SELECT look(:kind, :a, :b, 200);\nSELECT wipe(:c, :c + 800);\n$end",
+	one => "$sparse$uncached SELECT look(:kind, :a, :b, 200);\n\\sleep 1 ms\nSELECT put(:c, 1);\n$end",
+	clear => "$sparse SELECT look(:kind, :a, :b, 200);\n\\sleep 1 ms\nSELECT wipe(:c, :c + 800);\n$end",
 	churn => "\\set c random(0, 1) * 3000 + random(0, 4) * 280\nINSERT INTO t (k, x) SELECT :c * 10 + i * 5, '0' FROM generate_series(1, 560, 2) i;\n"
-	  . "DELETE FROM t WHERE k BETWEEN :c * 10 AND :c * 10 + 2800 AND k % 10 = 5;\n",
+	  . "\\sleep 2 ms\nDELETE FROM t WHERE k BETWEEN :c * 10 AND :c * 10 + 2800 AND k % 10 = 5;\n\\sleep 2 ms\n",
 	# each client on leaves of its own
 	apart => "\\set a :client_id * 1500 + random(0, 99)\n\\set b :client_id * 1500 + random(0, 99)\n${begin}"
-	  . "SELECT look(:kind, :a, :b, 15);\nSELECT put(:b, 3);\nCOMMIT;\n",
-	vacuum => "VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) t;\n",);
+	  . "SELECT look(:kind, :a, :b, 15);\n\\sleep 1 ms\nSELECT put(:b, 3);\n\\sleep 1 ms\nCOMMIT;\n",
+	vacuum => "VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) t;\n\\sleep 5 ms\n",);
 
 for my $name (keys %scripts)
 {
@@ -132,7 +133,7 @@ sub bench
 	if ($vacuum)
 	{
 		$session = IPC::Run::start(
-			[ 'pgbench', '-n', '-f', "$script/vacuum.sql", '-T', $vacuum, '-R', 50, $node->connstr('postgres') ],
+			[ 'pgbench', '-n', '-f', "$script/vacuum.sql", '-T', $vacuum, $node->connstr('postgres') ],
 			'>', \my $vacuum_out, '2>', \my $vacuum_err);
 	}
 	my $ok = IPC::Run::run([ 'pgbench', '-n', @args, $node->connstr('postgres') ], '>', \$out, '2>', \$err);
