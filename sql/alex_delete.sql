@@ -34,6 +34,32 @@ SELECT entries FROM omendb.alex_stats('moved_k') WHERE level = 0;
 SELECT omendb.alex_check('moved_k', true);
 DROP TABLE moved;
 
+-- blocks of nothing but dead entries are passed by, in both directions, with live ones and later keys between
+CREATE TABLE gone (k int) WITH (autovacuum_enabled = off);
+INSERT INTO gone SELECT i * 10 FROM generate_series(1, 3000) i;
+CREATE INDEX gone_k ON gone USING alex (k);
+DELETE FROM gone WHERE k <= 7000 OR (k BETWEEN 10000 AND 25000 AND k NOT IN (10010, 16400, 25000));
+INSERT INTO gone SELECT i * 100 + 5 FROM generate_series(1, 40) i;
+-- the first scan marks, the others pass by
+SELECT count(k), sum(k), min(k), max(k) FROM (SELECT k FROM gone WHERE k > 0 ORDER BY k OFFSET 0) x;
+SELECT count(k), sum(k), min(k), max(k) FROM (SELECT k FROM gone WHERE k > 0 ORDER BY k OFFSET 0) x;
+SELECT count(k), sum(k), min(k), max(k) FROM (SELECT k FROM gone WHERE k > 0 ORDER BY k DESC OFFSET 0) x;
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT k FROM gone WHERE k > 0 ORDER BY k;
+FETCH 2 FROM c;
+MOVE 37 FROM c;
+FETCH 2 FROM c;
+FETCH BACKWARD 2 FROM c;
+MOVE 300 FROM c;
+FETCH 4 FROM c;
+FETCH BACKWARD 4 FROM c;
+FETCH LAST FROM c;
+MOVE BACKWARD 500 FROM c;
+FETCH BACKWARD 3 FROM c;
+FETCH FIRST FROM c;
+COMMIT;
+DROP TABLE gone;
+
 -- a scroll cursor sees its snapshot whatever goes meanwhile
 BEGIN;
 DECLARE c SCROLL CURSOR FOR SELECT k FROM churn WHERE k >= 0 ORDER BY k;

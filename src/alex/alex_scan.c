@@ -443,6 +443,50 @@ run_entry(IndexScanDesc scan, uint32 r, AlexItem *item)
 	*item = so->cached[r - so->cached_cum];
 }
 
+/* is there nothing to return of this block? */
+static bool
+block_is_dead(const AlexBlock *blk)
+{
+	for (uint32 from = 0; from < blk->n; from += 64)
+	{
+		uint64 all = bitpack_mask(Min(blk->n - from, 64));
+		uint64 gone = bitpack_load64(blk->dead + from / 8);
+
+		if (blk->removed != NULL)
+			gone |= bitpack_load64(blk->removed + from / 8);
+		if ((gone & all) != all)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Pass by blocks whose entries are all dead without decoding them: the end of a queue has many, which
+ * every look at the oldest row meets.
+ */
+static inline void
+skip_dead_blocks(IndexScanDesc scan, bool forward)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+	AlexScanCursor *c = &so->cursor;
+	uint32 nbase = alex_opaque(so->page)->nbase;
+
+	while (forward ? c->pos.run < c->to.run : c->pos.run > c->from.run)
+	{
+		uint32 r = forward ? c->pos.run : c->pos.run - 1;
+		AlexBlock blk;
+
+		if (r >= nbase || (so->cached_block >= 0 && r - so->cached_cum < so->cached_n))
+			return;
+		if (!alex_block_open(so->page, alex_page_block_of(so->page, r), &blk) || r < blk.cum ||
+			r - blk.cum >= blk.n)
+			damaged(scan, "block cannot be read");
+		if (!block_is_dead(&blk))
+			return;
+		c->pos.run = forward ? Min(blk.cum + blk.n, c->to.run) : Max(blk.cum, c->from.run);
+	}
+}
+
 /* the next entry on the copied page in this direction; false at its end */
 static bool
 page_next(IndexScanDesc scan, bool forward, AlexItem *item)
@@ -517,6 +561,8 @@ local_next(IndexScanDesc scan, bool forward, AlexItem *item)
 	}
 	do
 	{
+		if (scan->ignore_killed_tuples)
+			skip_dead_blocks(scan, forward);
 		if (!page_next(scan, forward, item))
 			return false;
 	} while (skip_item(scan, item));
