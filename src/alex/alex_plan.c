@@ -446,9 +446,8 @@ plan_group(AlexPlan *plan, const char *page, const AlexItem *live, const Group *
 	return true;
 }
 
-/* fill in what follows from the entries: starts and totals */
-static bool
-plan_finish(AlexPlan *plan)
+bool
+alex_plan_finish(AlexPlan *plan)
 {
 	int pos = 0;
 
@@ -551,14 +550,14 @@ alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 		live_pos = g.live_to;
 		b = last + 1;
 	}
-	return plan_finish(plan);
+	return alex_plan_finish(plan);
 }
 
 bool
 alex_plan_items(AlexPlan *plan, int first, int n, AlexForm form)
 {
 	plan->nstream = first + n;
-	return fit_run(plan, plan->stream + first, (uint32) n, form) && plan_finish(plan);
+	return fit_run(plan, plan->stream + first, (uint32) n, form) && alex_plan_finish(plan);
 }
 
 bool
@@ -636,7 +635,7 @@ cut_entry(const char *page, AlexPlan *plan, int k, uint32 at, AlexForm form)
 	e[1].consume = (uint16) (e[1].consume - consumed);
 	e[0].bytes = alex_model_size(&e[0].model, form);
 	e[1].bytes = alex_model_size(&e[1].model, form);
-	return plan_finish(plan);
+	return alex_plan_finish(plan);
 }
 
 bool
@@ -671,135 +670,4 @@ alex_plan_split(const char *page, AlexPlan *plan, AlexForm form, uint32 left_per
 	*cut = k;
 	*cut_stream = plan->entries[k].start;
 	return k > 0 && k < plan->count;
-}
-
-/* ---- serialised form ---- */
-
-/*
- * A run of COPY entries is {COPY, count u8}; SKIP is {SKIP, 0, consume u16};
- * FIT and KEEP are {kind, 0, consume u16, model}.
- */
-uint32
-alex_plan_write(const AlexPlan *plan, int from, int to, AlexForm form, char *dst, uint32 max)
-{
-	uint32 len = 0;
-
-	for (int i = from; i < to; i++)
-	{
-		const AlexPlanEntry *e = &plan->entries[i];
-		uint32 need = 4;
-
-		if (e->kind == ALEX_PLAN_COPY)
-		{
-			uint8 run = 1;
-
-			if (len + 2 > max)
-				return 0;
-			while (run < 255 && i + 1 < to && plan->entries[i + 1].kind == ALEX_PLAN_COPY &&
-				   plan->entries[i + 1].old_block == plan->entries[i].old_block + 1)
-			{
-				run++;
-				i++;
-			}
-			dst[len++] = ALEX_PLAN_COPY;
-			dst[len++] = (char) run;
-			continue;
-		}
-		if (e->kind != ALEX_PLAN_SKIP)
-			need += alex_model_bytes(&e->model, form);
-		if (len + need > max)
-			return 0;
-		dst[len] = (char) e->kind;
-		dst[len + 1] = 0;
-		memcpy(dst + len + 2, &e->consume, 2);
-		if (e->kind != ALEX_PLAN_SKIP)
-			alex_model_write(&e->model, form, dst + len + 4);
-		len += need;
-	}
-	return len;
-}
-
-/* the next `run` blocks are copied; each must lie in the stream whole and alone */
-static bool
-read_copies(const char *page, uint32 run, int pos, AlexPlan *plan)
-{
-	AlexForm form = alex_page_form(page);
-
-	while (run-- > 0)
-	{
-		AlexPlanEntry *e;
-		AlexBlock blk;
-
-		if (plan->count >= ALEX_PLAN_MAX || pos >= plan->nstream ||
-			plan->origin[pos] >= ALEX_ORIGIN_GAP ||
-			!alex_block_open(page, plan->origin[pos], &blk) || pos + (int) blk.n > plan->nstream ||
-			plan->origin[pos + (int) blk.n - 1] != plan->origin[pos])
-			return false;
-		e = &plan->entries[plan->count++];
-		memset(e, 0, sizeof(*e));
-		e->kind = ALEX_PLAN_COPY;
-		e->old_block = plan->origin[pos];
-		e->consume = (uint16) blk.n;
-		e->bytes = blk.bytes + ALEX_DIR_ENTRY_BYTES(form);
-		pos += (int) blk.n;
-	}
-	return true;
-}
-
-bool
-alex_plan_read(const char *page, const char *src, uint32 len, AlexPlan *plan)
-{
-	AlexForm form = alex_page_form(page);
-	int pos = 0;
-	uint32 at = 0;
-
-	plan->count = 0;
-	while (at < len)
-	{
-		AlexPlanEntry *e;
-		uint32 used = 0;
-
-		if (at + 2 > len)
-			return false;
-		if (src[at] == ALEX_PLAN_COPY)
-		{
-			int first = plan->count;
-
-			if (!read_copies(page, (uint8) src[at + 1], pos, plan))
-				return false;
-			for (; first < plan->count; first++)
-				pos += plan->entries[first].consume;
-			at += 2;
-			continue;
-		}
-		if (at + 4 > len || plan->count >= ALEX_PLAN_MAX)
-			return false;
-		e = &plan->entries[plan->count++];
-		memset(e, 0, sizeof(*e));
-		e->kind = (uint8) src[at];
-		memcpy(&e->consume, src + at + 2, 2);
-		at += 4;
-		if (e->kind == ALEX_PLAN_FIT || e->kind == ALEX_PLAN_KEEP)
-		{
-			used = alex_model_read(src + at, len - at, form, &e->model);
-			if (used == 0 || !alex_model_valid(&e->model, form))
-				return false;
-			e->bytes = alex_model_size(&e->model, form);
-		}
-		else if (e->kind != ALEX_PLAN_SKIP)
-			return false;
-		at += used;
-		pos += e->consume;
-		if (pos > plan->nstream)
-			return false;
-	}
-	/* a split's left half consumes a part of the stream only */
-	{
-		int nstream = plan->nstream;
-
-		plan->nstream = pos;
-		(void) plan_finish(plan);
-		plan->nstream = nstream;
-	}
-	return true;
 }

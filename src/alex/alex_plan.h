@@ -79,6 +79,9 @@ extern bool alex_plan_items(AlexPlan *plan, int first, int n, AlexForm form);
 extern bool alex_plan_split(const char *page, AlexPlan *plan, AlexForm form, uint32 left_percent,
 							int *cut, int *cut_stream);
 
+/* fill in what follows from the entries: starts and totals; false if they do not cover the stream */
+extern bool alex_plan_finish(AlexPlan *plan);
+
 /* serialised form, for WAL; returns the bytes, at most max (0 = does not fit) */
 extern uint32 alex_plan_write(const AlexPlan *plan, int from, int to, AlexForm form, char *dst,
 							  uint32 max);
