@@ -83,6 +83,26 @@ ok($standby->log_contains('canceling statement due to conflict with recovery|ter
 eval { $session->quit };
 same('preload: same rows after that');
 
+# So does that of a deletion instead of a split: the scan's snapshot does not need the rows, but it holds its pin.
+query(q{CREATE TABLE room (id bigint, k bigint);
+	INSERT INTO room SELECT i, i FROM generate_series(1, 250) i;
+	CREATE INDEX room_k ON room USING alex (k) WITH (leaf_entries = 256, fillfactor = 100)});
+query('VACUUM ANALYZE room');
+query('DELETE FROM room WHERE id > 200');
+$primary->wait_for_catchup($standby);
+$session = $standby->background_psql('postgres', on_error_stop => 0);
+$session->query_safe("$SETTINGS BEGIN; DECLARE c CURSOR FOR SELECT k FROM room WHERE k > 0 ORDER BY k");
+is($session->query_safe('FETCH 2 FROM c'), "1\n2", 'preload: a cursor on another leaf');
+my $log = -s $standby->logfile;
+query("$SETTINGS SET enable_indexonlyscan = off; SELECT count(*) FROM room WHERE k > 0");
+query('INSERT INTO room SELECT 1000 + i, 1000 + i FROM generate_series(1, 20) i');
+cmp_ok(stats($primary, 'room_k', 'entries'), '<', 250, 'preload: marked entries have made room');
+$primary->wait_for_catchup($standby);
+eval { $session->query('MOVE ALL FROM c') };
+ok($standby->log_contains('canceling statement due to conflict with recovery|terminating connection due to conflict with recovery', $log),
+	'preload: the cursor was in the way of that, too');
+eval { $session->quit };
+
 # a prepared plan and a running scan, both older than the first change by Generic WAL
 my $prepared = $standby->background_psql('postgres', on_error_stop => 0);
 $prepared->query_safe("$SETTINGS SET plan_cache_mode = force_generic_plan; PREPARE p AS $SUMS");
