@@ -80,7 +80,7 @@ AlexBatch *
 alex_batch_create(AlexVacuum *v)
 {
 	AlexBatch *batch = (AlexBatch *) palloc0(sizeof(AlexBatch));
-	int kilobytes = IsAutoVacuumWorkerProcess() && autovacuum_work_mem != -1 ? autovacuum_work_mem
+	int kilobytes = AmAutoVacuumWorkerProcess() && autovacuum_work_mem != -1 ? autovacuum_work_mem
 																			 : maintenance_work_mem;
 	Size room = (Size) kilobytes * 1024 / BATCH_MEMORY_SHARE / (2 * sizeof(Question));
 

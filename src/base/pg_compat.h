@@ -368,6 +368,12 @@ om_pgstat_set_live_tuples(Relation rel, double tuples)
 #define om_vacuum_delay_point() vacuum_delay_point()
 #endif
 
+/* the test for an autovacuum worker got this name in 17 */
+#if PG_VERSION_NUM < 170000
+#include "postmaster/autovacuum.h"
+#define AmAutoVacuumWorkerProcess() IsAutoVacuumWorkerProcess()
+#endif
+
 /*
  * om_index_build_workers --- how many parallel workers to ask for.  17 plans them for every
  * method that sets amcanbuildparallel; before, core does so for nbtree only, by the
