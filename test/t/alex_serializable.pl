@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use IPC::Run ();
 use lib $FindBin::RealBin;
 use OmendbTest;
 use PostgreSQL::Test::Cluster;
@@ -126,7 +127,7 @@ SQL
 sub bench
 {
 	my ($node, $what, $vacuum, @args) = @_;
-	my ($out, $err, $timer) = ('', '');
+	my ($out, $err) = ('', '');
 	my $session;
 
 	# VACUUM again and again; not in a transaction, as pgbench sends one command at a time
@@ -156,7 +157,7 @@ sub visibility
 sub cycle
 {
 	my ($edges, @nodes) = @_;
-	my (%color, %parent);
+	my %color;
 
 	for my $start (@nodes)
 	{
