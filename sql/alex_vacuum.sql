@@ -1,4 +1,5 @@
 -- Deletion, reuse of row places, and options changed on an index in use.
+SET temp_buffers = 100;
 
 -- VACUUM removes entries; rows with the same keys come back into the same places of the table
 CREATE TABLE vacuum_t (k int8) WITH (autovacuum_enabled = off);
@@ -57,6 +58,16 @@ SELECT count(*), sum(k), sum(v) FROM (SELECT k, v FROM vacuum_u ORDER BY k OFFSE
 SELECT count(*), sum(k), sum(v) FROM (SELECT k, v FROM vacuum_u ORDER BY v OFFSET 0) s;
 VACUUM (INDEX_CLEANUP ON, PARALLEL 2) vacuum_u;
 SELECT omendb.alex_check('vacuum_u_k', true), omendb.alex_check('vacuum_u_v', true);
+
+-- more leaves than a backend has local buffers
+CREATE TEMP TABLE vacuum_temp (k int8);
+INSERT INTO vacuum_temp SELECT g FROM generate_series(1, 40000) g;
+CREATE INDEX vacuum_temp_k ON vacuum_temp USING alex (k) WITH (leaf_entries = 256);
+DELETE FROM vacuum_temp WHERE k % 4 = 0 OR k BETWEEN 10000 AND 20000;
+VACUUM (INDEX_CLEANUP ON) vacuum_temp;
+SELECT sum(pages) > 100 AS many_pages, sum(entries) = (SELECT count(*) FROM vacuum_temp) AS all_gone
+FROM omendb.alex_stats('vacuum_temp_k') WHERE level = 0;
+SELECT omendb.alex_check('vacuum_temp_k', true);
 
 -- an index that is not valid cannot be inspected
 UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 'vacuum_u_v'::regclass;

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "postmaster/autovacuum.h"
 #include "storage/bufmgr.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 
 #include "alex/alex_apply.h"
@@ -27,9 +28,8 @@
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
 
-/* leaves of a batch; their pins must not starve others: also a small share of all buffers */
+/* leaves of a batch, each pinned */
 #define BATCH_LEAVES_MAX 128
-#define BATCH_BUFFERS_SHARE 64
 
 /* entries of a batch: far beyond this, order gains little; within a share of the memory limit */
 #define BATCH_ENTRIES_MAX 131072
@@ -76,6 +76,16 @@ struct AlexBatch
 /* by entry number */
 static uint64 leaf_tids[ALEX_ITEMS_MAX];
 
+/* how many leaves may be pinned, so that buffers are left even if every backend did the same */
+static int
+leaves_max(Relation rel)
+{
+	int buffers =
+		RelationUsesLocalBuffers(rel) ? num_temp_buffers / 2 : NBuffers / (2 * Max(MaxBackends, 1));
+
+	return Max(Min(buffers, BATCH_LEAVES_MAX), 1);
+}
+
 AlexBatch *
 alex_batch_create(AlexVacuum *v)
 {
@@ -86,7 +96,7 @@ alex_batch_create(AlexVacuum *v)
 
 	batch->v = v;
 	batch->rel = v->info->index;
-	batch->nleaves_max = Min(BATCH_LEAVES_MAX, Max(NBuffers / BATCH_BUFFERS_SHARE, 1));
+	batch->nleaves_max = leaves_max(batch->rel);
 	/* one leaf at least */
 	batch->room = (uint32) Max(Min(room, BATCH_ENTRIES_MAX), ALEX_ITEMS_MAX);
 	batch->questions = (Question *) palloc(batch->room * sizeof(Question));
