@@ -25,7 +25,7 @@
 #include "base/check.h"
 #include "base/pg_compat.h"
 
-/* of so many lookups of a leaf by its recent buffer, one goes through the buffer table */
+/* of so many lookups of a leaf by its recent buffer, about one goes through the buffer table */
 #define RECENT_CALLS_MAX 4
 
 /* how far right of the page that the model cache names its leaf is looked for */
@@ -99,9 +99,11 @@ alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level)
 static Buffer
 pin_recent(Relation rel, BlockNumber block, Buffer recent)
 {
-	static uint32 calls = 0;
+	static uint32 dice = 0;
 
-	if (++calls % RECENT_CALLS_MAX != 0)
+	/* by chance, not by turns: a statement may come by its indexes in turn */
+	dice = dice * 1664525 + 1013904223;
+	if (dice >> 16 >= PG_UINT16_MAX / RECENT_CALLS_MAX)
 	{
 		alex_page_prefetch((const char *) BufferGetBlock(recent));
 		if (ReadRecentBuffer(OM_RELATION_FILE(rel), MAIN_FORKNUM, block, recent))
@@ -123,7 +125,9 @@ try_block(Relation rel, BlockNumber block, int mode, uint32 level, Buffer recent
 
 	if (block == InvalidBlockNumber || block == ALEX_METAPAGE)
 		return InvalidBuffer;
-	buf = BufferIsValid(recent) ? pin_recent(rel, block, recent) : ReadBuffer(rel, block);
+	/* early releases of 15 look a local buffer up among the shared ones */
+	buf = BufferIsValid(recent) && !RelationUsesLocalBuffers(rel) ? pin_recent(rel, block, recent)
+																  : ReadBuffer(rel, block);
 	alex_page_prefetch(alex_page(buf));
 	if (unlikely(om_buffer_locked_by_me(buf)))
 	{

@@ -95,7 +95,7 @@ vacuum_leaves(AlexVacuum *v)
 		BlockNumber next;
 
 		om_vacuum_delay_point();
-		/* a page that we have pinned twice could not be locked for cleanup */
+		/* a leaf met twice would be asked about twice, and its fences tell only behind the batch */
 		if (block == ALEX_METAPAGE || alex_batch_has(batch, block))
 			om_index_corrupted(rel, block, "right link leads to the metapage or back");
 		buf = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_NORMAL, v->info->strategy);

@@ -28,7 +28,7 @@
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
 
-/* leaves of a batch, each pinned */
+/* leaves of a batch */
 #define BATCH_LEAVES_MAX 128
 
 /* entries of a batch: far beyond this, order gains little; within a share of the memory limit */
@@ -45,15 +45,16 @@ typedef struct Question
 
 typedef struct BatchLeaf
 {
-	Buffer buf; /* pinned */
+	BlockNumber block;
 	XLogRecPtr lsn;
 	AlexRawEntry low;
 	AlexRawEntry high;
 	bool low_infinite;
 	bool high_infinite;
-	uint32 asked;	/* entries asked about */
-	uint32 ndead;	/* of these, those that go */
-	uint32 dead_at; /* the first of these in batch->dead */
+	AlexRawEntry last; /* if so: no entry copied comes behind this */
+	uint32 asked;	   /* entries asked about */
+	uint32 ndead;	   /* of these, those that go */
+	uint32 dead_at;	   /* the first of these in batch->dead */
 } BatchLeaf;
 
 struct AlexBatch
@@ -62,7 +63,6 @@ struct AlexBatch
 	Relation rel;
 	BatchLeaf leaves[BATCH_LEAVES_MAX];
 	int nleaves;
-	int nleaves_max;
 	Question *questions;
 	Question *other; /* scratch of the same size */
 	uint32 count;
@@ -76,16 +76,6 @@ struct AlexBatch
 /* by entry number */
 static uint64 leaf_tids[ALEX_ITEMS_MAX];
 
-/* how many leaves may be pinned, so that buffers are left even if every backend did the same */
-static int
-leaves_max(Relation rel)
-{
-	int buffers =
-		RelationUsesLocalBuffers(rel) ? num_temp_buffers / 2 : NBuffers / (2 * Max(MaxBackends, 1));
-
-	return Max(Min(buffers, BATCH_LEAVES_MAX), 1);
-}
-
 AlexBatch *
 alex_batch_create(AlexVacuum *v)
 {
@@ -96,7 +86,6 @@ alex_batch_create(AlexVacuum *v)
 
 	batch->v = v;
 	batch->rel = v->info->index;
-	batch->nleaves_max = leaves_max(batch->rel);
 	/* one leaf at least */
 	batch->room = (uint32) Max(Min(room, BATCH_ENTRIES_MAX), ALEX_ITEMS_MAX);
 	batch->questions = (Question *) palloc(batch->room * sizeof(Question));
@@ -118,16 +107,40 @@ alex_batch_free(AlexBatch *batch)
 bool
 alex_batch_full(const AlexBatch *batch)
 {
-	return batch->nleaves == batch->nleaves_max || batch->room - batch->count < ALEX_ITEMS_MAX;
+	return batch->nleaves == BATCH_LEAVES_MAX || batch->room - batch->count < ALEX_ITEMS_MAX;
 }
 
 bool
 alex_batch_has(const AlexBatch *batch, BlockNumber block)
 {
 	for (int i = 0; i < batch->nleaves; i++)
-		if (BufferGetBlockNumber(batch->leaves[i].buf) == block)
+		if (batch->leaves[i].block == block)
 			return true;
 	return false;
+}
+
+/* the greatest entry of a leaf, or its low fence if it has none */
+static AlexRawEntry
+last_entry(Relation rel, BlockNumber block, const char *page)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	uint32 run = (uint32) o->nbase + o->ntail;
+	AlexRawEntry last = alex_page_low(page);
+	AlexItem item;
+
+	if (run > 0)
+	{
+		if (!alex_run_item(page, run - 1, &item))
+			om_index_corrupted(rel, block, "last entry cannot be read");
+		last = (AlexRawEntry){ item.key, item.tag };
+	}
+	if (o->ngap > 0)
+	{
+		alex_gap_item(page, o->ngap - 1U, &item);
+		if (run == 0 || alex_less(last.key, last.tag, item.key, item.tag))
+			last = (AlexRawEntry){ item.key, item.tag };
+	}
+	return last;
 }
 
 void
@@ -137,16 +150,20 @@ alex_batch_add(AlexBatch *batch, Buffer buf)
 	PGAlignedBlock copy;
 	const char *page = copy.data;
 	uint32 first = batch->count;
+	BlockNumber block = BufferGetBlockNumber(buf);
 	uint32 entries;
 
 	Assert(!alex_batch_full(batch));
-	/* inserts need not wait while it is decoded */
+	/*
+	 * Inserts need not wait while it is decoded.  The pin goes, too: pins on all leaves of a batch
+	 * would take more than VACUUM's ring of buffers, and keep them from others.
+	 */
 	memcpy(copy.data, BufferGetPage(buf), BLCKSZ);
-	LockBuffer(buf, BUFFER_LOCK_UNLOCK);
+	UnlockReleaseBuffer(buf);
 
 	entries = alex_page_entries(page);
 	if (!alex_page_tids(page, leaf_tids))
-		om_index_corrupted(batch->rel, BufferGetBlockNumber(buf), "block cannot be read");
+		om_index_corrupted(batch->rel, block, "block cannot be read");
 	for (uint32 i = 0; i < entries; i++)
 	{
 		Question *q = &batch->questions[batch->count];
@@ -154,18 +171,19 @@ alex_batch_add(AlexBatch *batch, Buffer buf)
 		if (leaf_tids[i] == ALEX_NO_TID)
 			continue;
 		if (unlikely(!alex_tag_tid_valid(leaf_tids[i])))
-			om_index_corrupted(batch->rel, BufferGetBlockNumber(buf), "entry's TID is not valid");
+			om_index_corrupted(batch->rel, block, "entry's TID is not valid");
 		q->tid = leaf_tids[i];
 		q->leaf = (uint32) batch->nleaves;
 		q->number = i;
 		batch->count++;
 	}
-	leaf->buf = buf;
+	leaf->block = block;
 	leaf->lsn = PageGetLSN((Page) page);
 	leaf->low = alex_page_low(page);
 	leaf->high = alex_page_high(page);
 	leaf->low_infinite = (alex_opaque(page)->flags & ALEX_LOW_INF) != 0;
 	leaf->high_infinite = (alex_opaque(page)->flags & ALEX_HIGH_INF) != 0;
+	leaf->last = last_entry(batch->rel, block, page);
 	leaf->asked = batch->count - first;
 	leaf->ndead = 0;
 	batch->nleaves++;
@@ -351,7 +369,7 @@ delete_by_tid(AlexBatch *batch, const BatchLeaf *leaf, Buffer buf)
 
 /* the page right of one locked for cleanup, which is released, locked likewise */
 static Buffer
-step_right(AlexBatch *batch, Buffer buf, Buffer keep)
+step_right(AlexBatch *batch, Buffer buf)
 {
 	Relation rel = batch->rel;
 	BlockNumber block = BufferGetBlockNumber(buf);
@@ -359,9 +377,7 @@ step_right(AlexBatch *batch, Buffer buf, Buffer keep)
 	AlexRawEntry high = alex_page_high(alex_page(buf));
 	AlexRawEntry low;
 
-	LockBuffer(buf, BUFFER_LOCK_UNLOCK);
-	if (buf != keep)
-		ReleaseBuffer(buf);
+	UnlockReleaseBuffer(buf);
 	if (next == InvalidBlockNumber || next == ALEX_METAPAGE || alex_batch_has(batch, next))
 		om_index_corrupted(rel, block, "right link does not lead to the other half of a split");
 	om_vacuum_delay_point();
@@ -375,32 +391,35 @@ step_right(AlexBatch *batch, Buffer buf, Buffer keep)
 	return buf;
 }
 
-/* does the page end where the leaf ended? */
+/*
+ * Does the page end where the leaf ended?  Behind the last leaf there may be any number of new ones
+ * by now: it ended at the entry that was its last one.
+ */
 static bool
 ends_leaf(const char *page, const BatchLeaf *leaf)
 {
 	AlexRawEntry high = alex_page_high(page);
 	bool infinite = (alex_opaque(page)->flags & ALEX_HIGH_INF) != 0;
 
+	if (leaf->high_infinite && !infinite)
+		return alex_less(leaf->last.key, leaf->last.tag, high.key, high.tag);
 	return infinite == leaf->high_infinite &&
 		   (infinite || (high.key == leaf->high.key && high.tag == leaf->high.tag));
 }
 
 /*
- * A changed leaf.  Splits may have moved entries right, to pages that
+ * A changed leaf, locked for cleanup; released.  Splits may have moved entries right, to pages that
  * begin and end where the leaf did, all of them.
  */
 static void
-delete_again(AlexBatch *batch, const BatchLeaf *leaf)
+delete_again(AlexBatch *batch, const BatchLeaf *leaf, Buffer buf)
 {
-	const char *page = alex_page(leaf->buf);
+	const char *page = alex_page(buf);
 	AlexRawEntry low = alex_page_low(page);
-	Buffer buf = leaf->buf;
 
 	if (leaf->low_infinite != ((alex_opaque(page)->flags & ALEX_LOW_INF) != 0) ||
 		(!leaf->low_infinite && (low.key != leaf->low.key || low.tag != leaf->low.tag)))
-		om_index_corrupted(batch->rel, BufferGetBlockNumber(buf),
-						   "low fence has changed without a deletion");
+		om_index_corrupted(batch->rel, leaf->block, "low fence has changed without a deletion");
 	batch->v->stats->num_index_tuples -= leaf->asked - leaf->ndead;
 	qsort(batch->dead + leaf->dead_at, leaf->ndead, sizeof(Question), compare_tids);
 	for (;;)
@@ -408,22 +427,22 @@ delete_again(AlexBatch *batch, const BatchLeaf *leaf)
 		delete_by_tid(batch, leaf, buf);
 		if (ends_leaf(alex_page(buf), leaf))
 			break;
-		buf = step_right(batch, buf, leaf->buf);
+		buf = step_right(batch, buf);
 	}
-	LockBuffer(buf, BUFFER_LOCK_UNLOCK);
-	if (buf != leaf->buf)
-		ReleaseBuffer(buf);
+	UnlockReleaseBuffer(buf);
 }
 
 /* what is dead goes from one leaf, and from where splits have brought it since */
 static void
 delete_dead(AlexBatch *batch, const BatchLeaf *leaf)
 {
-	Buffer buf = leaf->buf;
+	Buffer buf;
 	uint8 drops[ALEX_DROP_BITMAP_BYTES] = { 0 };
 	bool unchanged;
 
 	om_vacuum_delay_point();
+	buf = ReadBufferExtended(batch->rel, MAIN_FORKNUM, leaf->block, RBM_NORMAL,
+							 batch->v->info->strategy);
 	LockBufferForCleanup(buf);
 	alex_check_buf(batch->rel, buf, 0);
 	/* without WAL there is no LSN that would show a change; a temporary table is our own */
@@ -433,7 +452,7 @@ delete_dead(AlexBatch *batch, const BatchLeaf *leaf)
 		unchanged = RelationUsesLocalBuffers(batch->rel);
 	if (!unchanged)
 	{
-		delete_again(batch, leaf);
+		delete_again(batch, leaf, buf);
 		return;
 	}
 	for (uint32 i = 0; i < leaf->ndead; i++)
@@ -445,8 +464,8 @@ delete_dead(AlexBatch *batch, const BatchLeaf *leaf)
 	}
 	delete_drops(batch, buf, drops, leaf->ndead);
 	if (leaf->ndead == leaf->asked)
-		note_empty(batch, BufferGetBlockNumber(buf));
-	LockBuffer(buf, BUFFER_LOCK_UNLOCK);
+		note_empty(batch, leaf->block);
+	UnlockReleaseBuffer(buf);
 }
 
 /* delete a leaf, if it is empty still */
@@ -499,10 +518,8 @@ alex_batch_flush(AlexBatch *batch, AlexEdge *edge)
 		if (leaf->ndead > 0)
 			delete_dead(batch, leaf);
 		else if (leaf->asked == 0)
-			note_empty(batch, BufferGetBlockNumber(leaf->buf));
+			note_empty(batch, leaf->block);
 	}
-	for (int i = 0; i < batch->nleaves; i++)
-		ReleaseBuffer(batch->leaves[i].buf);
 	batch->nleaves = 0;
 	batch->count = 0;
 	/* last, since it changes the fences and links of neighbours */

@@ -38,18 +38,18 @@ extern void alex_batch_free(AlexBatch *batch);
 /* is there no room for another leaf, whatever it holds? */
 extern bool alex_batch_full(const AlexBatch *batch);
 
-/* is the block in the batch, hence pinned? */
+/* is the block in the batch? */
 extern bool alex_batch_has(const AlexBatch *batch, BlockNumber block);
 
 /*
- * alex_batch_add --- note a leaf and its entries.  The buffer is locked for cleanup; the lock is
- * released, the pin kept.
+ * alex_batch_add --- note a leaf and its entries.  The buffer is locked for cleanup; it is
+ * unlocked and released.
  */
 extern void alex_batch_add(AlexBatch *batch, Buffer buf);
 
 /*
  * alex_batch_flush --- ask about the entries, delete those whose rows are gone, then the leaves
- * that are empty.  Afterwards the batch is empty and without pins.  No page may be locked.
+ * that are empty.  Afterwards the batch is empty.  No page may be locked.
  *
  * edge: the high fence of the last leaf; it moves with the low fence of the leaf
  * that begins there when leaves left of that one are deleted.
