@@ -278,8 +278,7 @@ rebuild(char *page, const uint8 *drops, const char *p, uint32 len, bool whole)
 		pos += apply_plan.entries[i].consume;
 	if (whole && pos != apply_plan.nstream)
 		return false;
-	begin_image(apply_image, page);
-	if (!alex_assemble(apply_image, page, &apply_plan, 0, apply_plan.count))
+	if (!alex_rebuild_image(apply_image, page, &apply_plan))
 		return false;
 	finish_image(page);
 	return true;
@@ -352,11 +351,18 @@ apply_split_left(char *page, const char *p, uint32 len)
 	return true;
 }
 
+/* the page with the blocks of plan entries [0, to) */
+static bool
+image_of_plan(char *image, const char *page, const AlexPlan *plan, int to)
+{
+	begin_image(image, page);
+	return alex_assemble(image, page, plan, 0, to);
+}
+
 bool
 alex_rebuild_image(char *image, const char *page, const AlexPlan *plan)
 {
-	begin_image(image, page);
-	return alex_assemble(image, page, plan, 0, plan->count);
+	return image_of_plan(image, page, plan, plan->count);
 }
 
 bool
@@ -365,12 +371,8 @@ alex_split_left_image(char *image, const char *page, const AlexPlan *plan, int c
 {
 	if (cut < 0)
 		memcpy(image, page, BLCKSZ);
-	else
-	{
-		begin_image(image, page);
-		if (!alex_assemble(image, page, plan, 0, cut))
-			return false;
-	}
+	else if (!image_of_plan(image, page, plan, cut))
+		return false;
 	become_left(image, right, key, tag);
 	return true;
 }

@@ -92,28 +92,35 @@ alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level)
 }
 
 /*
- * Pin a block that was in the buffer `recent` last: if it still is, the buffer table need not be
- * searched.  That does not raise the buffer's usage count, so now and then the long way is taken,
- * lest a leaf in use look idle to the clock sweep.
+ * Pin a block, asking for its first lines of memory early.  If it still is in the buffer `recent`,
+ * the buffer table need not be searched.  That does not raise the buffer's usage count, so now and
+ * then the long way is taken, lest a leaf in use look idle to the clock sweep.
  */
-static Buffer
-pin_recent(Relation rel, BlockNumber block, Buffer recent)
+static inline Buffer
+pin_block(Relation rel, BlockNumber block, Buffer recent)
 {
 	static uint32 dice = 0;
+	Buffer buf;
 
-	/* by chance, not by turns: a statement may come by its indexes in turn */
-	dice = dice * 1664525 + 1013904223;
-	if (dice >> 16 >= PG_UINT16_MAX / RECENT_CALLS_MAX)
+	/* early releases of 15 look a local buffer up among the shared ones */
+	if (BufferIsValid(recent) && !RelationUsesLocalBuffers(rel))
 	{
-		alex_page_prefetch((const char *) BufferGetBlock(recent));
-		if (ReadRecentBuffer(OM_RELATION_FILE(rel), MAIN_FORKNUM, block, recent))
+		/* by chance, not by turns: a statement may come by its indexes in turn */
+		dice = dice * 1664525 + 1013904223;
+		if (dice >> 16 >= PG_UINT16_MAX / RECENT_CALLS_MAX)
 		{
-			pgstat_count_buffer_read(rel);
-			pgstat_count_buffer_hit(rel);
-			return recent;
+			alex_page_prefetch((const char *) BufferGetBlock(recent));
+			if (ReadRecentBuffer(OM_RELATION_FILE(rel), MAIN_FORKNUM, block, recent))
+			{
+				pgstat_count_buffer_read(rel);
+				pgstat_count_buffer_hit(rel);
+				return recent;
+			}
 		}
 	}
-	return ReadBuffer(rel, block);
+	buf = ReadBuffer(rel, block);
+	alex_page_prefetch(alex_page(buf));
+	return buf;
 }
 
 /* alex_trybuf, for a block that may still be in the buffer `recent` */
@@ -125,10 +132,7 @@ try_block(Relation rel, BlockNumber block, int mode, uint32 level, Buffer recent
 
 	if (block == InvalidBlockNumber || block == ALEX_METAPAGE)
 		return InvalidBuffer;
-	/* early releases of 15 look a local buffer up among the shared ones */
-	buf = BufferIsValid(recent) && !RelationUsesLocalBuffers(rel) ? pin_recent(rel, block, recent)
-																  : ReadBuffer(rel, block);
-	alex_page_prefetch(alex_page(buf));
+	buf = pin_block(rel, block, recent);
 	if (unlikely(om_buffer_locked_by_me(buf)))
 	{
 		ReleaseBuffer(buf);
@@ -284,16 +288,6 @@ alex_allocbuf(Relation rel)
 
 /* ---- descent ---- */
 
-/* is the page's low fence this left sibling's high fence? */
-static inline bool
-starts_at(const char *page, const AlexRawEntry *high)
-{
-	AlexRawEntry low = alex_page_low(page);
-
-	return !(alex_opaque(page)->flags & ALEX_LOW_INF) && low.key == high->key &&
-		   low.tag == high->tag;
-}
-
 Buffer
 alex_step_right(Relation rel, Buffer buf, int mode)
 {
@@ -309,7 +303,7 @@ alex_step_right(Relation rel, Buffer buf, int mode)
 		om_index_corrupted(rel, block, "right link is missing");
 	buf = lock_block(rel, next, mode);
 	if (page_problem(buf, level, ALEX_DELETED | ALEX_HALF_DEAD) == NULL &&
-		starts_at(alex_page(buf), &high))
+		alex_page_starts_at(alex_page(buf), high))
 		return buf;
 	/* deleted meanwhile, or damaged: what the descent finds */
 	UnlockReleaseBuffer(buf);
@@ -452,7 +446,7 @@ descend_once(Relation rel, BlockNumber root, uint32 root_level, Descent *d, bool
 				return InvalidBuffer;
 			page = alex_page(buf);
 			/* fences ascend from page to page, so a walk over damaged links ends */
-			if (!starts_at(page, &high))
+			if (!alex_page_starts_at(page, high))
 			{
 				d->problem = "low fence differs from the left sibling's high fence";
 				d->block = next;
@@ -512,7 +506,7 @@ try_route(Relation rel, const Descent *d)
 		next = alex_opaque(page)->right;
 		UnlockReleaseBuffer(buf);
 		buf = alex_trybuf(rel, next, d->mode, 0);
-		if (BufferIsValid(buf) && !starts_at(alex_page(buf), &high))
+		if (BufferIsValid(buf) && !alex_page_starts_at(alex_page(buf), high))
 			break;
 	}
 	if (BufferIsValid(buf))

@@ -40,10 +40,9 @@ decode_keys8(const AlexBlock *blk, AlexItem *items)
 }
 
 /*
- * TIDs of a block of one region, each with its null flags, which are all the same, every stride'th
- * word of dst.  Division by mul is
- * a multiplication by its reciprocal: with lin < 2^48, mul < 2^16 and
- * inverse = (2^64 - 1) / mul + 1, which exceeds 2^64 / mul by less than 1, the product
+ * TIDs of a block of one region, each with its null flags, which are all the same, to every
+ * stride'th word of dst.  Division by mul is a multiplication by its reciprocal: with lin < 2^48,
+ * mul < 2^16 and inverse = (2^64 - 1) / mul + 1, which exceeds 2^64 / mul by less than 1, the product
  * exceeds lin * 2^64 / mul by less than 2^48, and the quotient is exact (the fraction of
  * lin / mul is at most 1 - 2^-16).
  */

@@ -618,6 +618,24 @@ alex_run_item(const char *page, uint32 r, AlexItem *item)
 }
 
 bool
+alex_page_last(const char *page, AlexItem *last)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	uint32 run = (uint32) o->nbase + o->ntail;
+	AlexItem gap;
+
+	if (run > 0 && !alex_run_item(page, run - 1, last))
+		return false;
+	if (o->ngap > 0)
+	{
+		alex_gap_item(page, o->ngap - 1U, &gap);
+		if (run == 0 || alex_less(last->key, last->tag, gap.key, gap.tag))
+			*last = gap;
+	}
+	return true;
+}
+
+bool
 alex_inner_child(const char *page, AlexKey key, uint64 tag, bool strict, AlexItem *item)
 {
 	AlexPagePos pos;

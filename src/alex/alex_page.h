@@ -210,6 +210,16 @@ alex_page_below(const char *page, AlexKey key, uint64 tag)
 	return !(alex_opaque(page)->flags & ALEX_LOW_INF) && alex_less(key, tag, low.key, low.tag);
 }
 
+/* is the low fence this one?  Siblings continue each other: a right one starts at the left one's high */
+static inline bool
+alex_page_starts_at(const char *page, AlexRawEntry fence)
+{
+	AlexRawEntry low = alex_page_low(page);
+
+	return !(alex_opaque(page)->flags & ALEX_LOW_INF) && low.key == fence.key &&
+		   low.tag == fence.tag;
+}
+
 /* low < high?  With siblings that continue each other's fences, a walk over damaged links ends. */
 static inline bool
 alex_page_fences_ascend(const char *page)
@@ -406,6 +416,9 @@ extern bool alex_page_search(const char *page, AlexKey key, uint64 tag, bool or_
 
 /* entry at rank r of the run; false = damage */
 extern bool alex_run_item(const char *page, uint32 r, AlexItem *item);
+
+/* the greatest entry of a page that has some, removed ones included; false = damage */
+extern bool alex_page_last(const char *page, AlexItem *last);
 
 /*
  * Entry numbers, as in the bitmaps of alex_page_decode and of ops: base ranks, then

@@ -54,7 +54,6 @@ lock_heir(Relation rel, Buffer buf)
 {
 	const AlexPageOpaque *o = alex_opaque(alex_page(buf));
 	AlexRawEntry high = alex_page_high(alex_page(buf));
-	AlexRawEntry low;
 	Buffer heir;
 
 	if ((o->flags & (BUSY_FLAGS | ALEX_HIGH_INF)) || o->right == InvalidBlockNumber)
@@ -62,11 +61,10 @@ lock_heir(Relation rel, Buffer buf)
 	heir = alex_getbuf_linked(rel, o->right, BUFFER_LOCK_EXCLUSIVE, o->level);
 	if (alex_opaque(alex_page(heir))->left != BufferGetBlockNumber(buf))
 		om_index_corrupted(rel, o->right, "left link does not point back");
-	low = alex_page_low(alex_page(heir));
 	/* half-dead: it has given its range away already */
 	if (!(alex_opaque(alex_page(heir))->flags & BUSY_FLAGS))
 	{
-		if (low_infinite(heir) || low.key != high.key || low.tag != high.tag)
+		if (!alex_page_starts_at(alex_page(heir), high))
 			om_index_corrupted(rel, o->right,
 							   "low fence differs from the left sibling's high fence");
 		return heir;

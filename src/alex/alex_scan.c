@@ -686,6 +686,20 @@ scan_next(IndexScanDesc scan, ScanDirection dir, AlexItem *item)
 	return true;
 }
 
+/* the same, where it stands already, or in *room; NULL at the end */
+static inline const AlexItem *
+next_item(IndexScanDesc scan, ScanDirection dir, AlexItem *room)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+	const AlexItem *item = NULL;
+
+	if (ScanDirectionIsForward(dir) && so->cursor.last_dir == dir)
+		item = next_in_block(so);
+	if (item == NULL && scan_next(scan, dir, room))
+		item = room;
+	return item;
+}
+
 static inline void
 item_tid(IndexScanDesc scan, const AlexItem *item, ItemPointer tid)
 {
@@ -707,15 +721,9 @@ alexgettuple(IndexScanDesc scan, ScanDirection dir)
 		alex_killed_add(&so->killed, GetMemoryChunkContext(so), so->last.key, so->last.tag);
 	do
 	{
-		item = NULL;
-		if (ScanDirectionIsForward(dir) && so->cursor.last_dir == dir)
-			item = next_in_block(so);
+		item = next_item(scan, dir, &found);
 		if (item == NULL)
-		{
-			if (!scan_next(scan, dir, &found))
-				return false;
-			item = &found;
-		}
+			return false;
 		item_tid(scan, item, &scan->xs_heaptid);
 	} while (scan->xs_want_itup && !alex_tuple_make(scan, item));
 	so->last = *item;
@@ -733,15 +741,8 @@ alexgetbitmap(IndexScanDesc scan, TIDBitmap *tbm)
 	const AlexItem *item;
 	AlexItem found;
 
-	for (;;)
+	while ((item = next_item(scan, ForwardScanDirection, &found)) != NULL)
 	{
-		item = next_in_block(so);
-		if (item == NULL)
-		{
-			if (!scan_next(scan, ForwardScanDirection, &found))
-				break;
-			item = &found;
-		}
 		item_tid(scan, item, &tids[n++]);
 		total++;
 		recheck |= so->bounds.recheck; /* may differ from one array element to the next */

@@ -204,13 +204,15 @@ try_place(Relation rel, Buffer buf, const AlexItem *item, bool after_split, Targ
 	}
 }
 
+/* image: what the op makes of the page, or NULL */
 static void
-log_page_op(Relation rel, Buffer buf, AlexRecord record, const char *op, uint32 len)
+log_page_op(Relation rel, Buffer buf, AlexRecord record, const char *op, uint32 len,
+			const char *image)
 {
 	OmWal wal;
 
 	om_wal_begin(&wal, rel, OM_WAL_ALEX, record);
-	om_wal_add(&wal, buf, OM_WAL_TRY_FIRST, op, len);
+	om_wal_add_applied(&wal, buf, OM_WAL_TRY_FIRST, op, len, image);
 	om_wal_commit(&wal);
 }
 
@@ -242,7 +244,8 @@ try_seal(Relation rel, Buffer buf, const Target *t)
 	if (!t->form.inner && (o->flags & ALEX_HIGH_INF) &&
 		(lower - ALEX_DIR_OFF(t->form)) * 100 > capacity * alex_fillfactor(rel))
 		return false;
-	log_page_op(rel, buf, ALEX_REC_SEAL, op_left, alex_op_seal(op_left, &split_plan, t->form));
+	log_page_op(rel, buf, ALEX_REC_SEAL, op_left, alex_op_seal(op_left, &split_plan, t->form),
+				NULL);
 	STOP_POINT_AT(t->form.inner, "alex_sealed");
 	return true;
 }
@@ -252,7 +255,6 @@ static bool
 try_rebuild(Relation rel, Buffer buf, const Target *t)
 {
 	const char *page = alex_page(buf);
-	OmWal wal;
 
 	if (!alex_plan_merge(page, NULL, &split_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
@@ -262,10 +264,8 @@ try_rebuild(Relation rel, Buffer buf, const Target *t)
 		return false;
 	if (!alex_rebuild_image(left_image, page, &split_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be rebuilt");
-	om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_REBUILD);
-	om_wal_add_applied(&wal, buf, 0, op_left,
-					   alex_op_rebuild(op_left, &split_plan, t->form, NULL, 0), left_image);
-	om_wal_commit(&wal);
+	log_page_op(rel, buf, ALEX_REC_REBUILD, op_left,
+				alex_op_rebuild(op_left, &split_plan, t->form, NULL, 0), left_image);
 	STOP_POINT_AT(t->form.inner, "alex_rebuilt");
 	return true;
 }
@@ -288,28 +288,6 @@ half_fits(AlexForm form, int from, int to)
 	}
 	return alex_plan_fits(form, bytes, nbase, (uint32) (to - from),
 						  ALEX_GAP_HEADER_BYTES + REBUILD_SPARE_ENTRIES * ALEX_RAW_BYTES(form));
-}
-
-/* the greatest (key, tag) on the page, removed entries included; false if it is empty */
-static bool
-page_last(Relation rel, Buffer buf, AlexItem *last)
-{
-	const char *page = alex_page(buf);
-	const AlexPageOpaque *o = alex_opaque(page);
-	uint32 run = (uint32) o->nbase + o->ntail;
-	AlexItem gap;
-
-	if (run + o->ngap == 0)
-		return false;
-	if (run > 0 && !alex_run_item(page, run - 1, last))
-		om_index_corrupted(rel, BufferGetBlockNumber(buf), "last entry cannot be read");
-	if (o->ngap > 0)
-	{
-		alex_gap_item(page, o->ngap - 1U, &gap);
-		if (run == 0 || alex_less(last->key, last->tag, gap.key, gap.tag))
-			*last = gap;
-	}
-	return true;
 }
 
 /* log the split: left with op_left, which makes left_image, right with split_image */
@@ -365,8 +343,10 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 		alex_page_set_high(split_image, high.key, high.tag);
 	}
 
-	if (!t->form.inner && t->append && (o->flags & ALEX_HIGH_INF) && page_last(rel, buf, &last))
+	if (!t->form.inner && t->append && (o->flags & ALEX_HIGH_INF) && alex_page_entries(page) > 0)
 	{
+		if (!alex_page_last(page, &last))
+			om_index_corrupted(rel, BufferGetBlockNumber(buf), "last entry cannot be read");
 		sep = alex_leaf_separator(last.key, last.tag, item->key, item->tag);
 		/* nothing moves; pack what is left behind while we are here, if it fits */
 		if (o->ntail + o->ngap > 0 && alex_plan_merge(page, NULL, &split_plan) &&

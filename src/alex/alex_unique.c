@@ -168,7 +168,6 @@ lock_right(Relation rel, Buffer buf, int mode)
 	AlexRawEntry high = alex_page_high(alex_page(buf));
 	BlockNumber block = BufferGetBlockNumber(buf);
 	BlockNumber next = alex_opaque(alex_page(buf))->right;
-	AlexRawEntry low;
 	Buffer right;
 
 	for (int steps = 0;; steps++)
@@ -194,9 +193,7 @@ lock_right(Relation rel, Buffer buf, int mode)
 		UnlockReleaseBuffer(right);
 	}
 	alex_check_buf(rel, right, 0);
-	low = alex_page_low(alex_page(right));
-	if ((alex_opaque(alex_page(right))->flags & ALEX_LOW_INF) || low.key != high.key ||
-		low.tag != high.tag)
+	if (!alex_page_starts_at(alex_page(right), high))
 		om_index_corrupted(rel, next, "low fence differs from the left sibling's high fence");
 	return right;
 }

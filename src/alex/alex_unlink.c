@@ -78,7 +78,6 @@ alex_apply_deleted(char *page, const char *p, uint32 len)
 static bool
 refit(char *page, const char *p, uint32 len, AlexPlan *plan, char *image)
 {
-	uint32 dir = ALEX_DIR_OFF(alex_page_form(page));
 	int pos = 0;
 
 	if (!alex_plan_read(page, p, len, plan))
@@ -92,10 +91,7 @@ refit(char *page, const char *p, uint32 len, AlexPlan *plan, char *image)
 	}
 	if (pos != plan->nstream)
 		return false;
-	memset(image, 0, BLCKSZ);
-	memcpy(image, page, dir);
-	memcpy(image + ALEX_SPECIAL_OFF, page + ALEX_SPECIAL_OFF, sizeof(AlexPageOpaque));
-	if (!alex_assemble(image, page, plan, 0, plan->count))
+	if (!alex_rebuild_image(image, page, plan))
 		return false;
 	memcpy(page, image, BLCKSZ);
 	return true;

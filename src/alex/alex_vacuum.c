@@ -69,11 +69,8 @@ static void
 check_fences(Relation rel, Buffer buf, const AlexEdge *edge)
 {
 	const AlexPageOpaque *o = alex_opaque(alex_page(buf));
-	AlexRawEntry low = alex_page_low(alex_page(buf));
-	bool infinite = (o->flags & ALEX_LOW_INF) != 0;
 
-	if (infinite != edge->infinite ||
-		(!infinite && (low.key != edge->fence.key || low.tag != edge->fence.tag)))
+	if (!alex_begins_at(alex_page(buf), edge))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf),
 						   "low fence differs from the left sibling's high fence");
 	if ((o->right == InvalidBlockNumber) != ((o->flags & ALEX_HIGH_INF) != 0))

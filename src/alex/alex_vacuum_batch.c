@@ -15,7 +15,6 @@
 #include "miscadmin.h"
 #include "postmaster/autovacuum.h"
 #include "storage/bufmgr.h"
-#include "utils/guc.h"
 #include "utils/rel.h"
 
 #include "alex/alex_apply.h"
@@ -47,11 +46,10 @@ typedef struct BatchLeaf
 {
 	BlockNumber block;
 	XLogRecPtr lsn;
-	AlexRawEntry low;
+	AlexEdge low;
 	AlexRawEntry high;
-	bool low_infinite;
 	bool high_infinite;
-	AlexRawEntry last; /* if so: no entry copied comes behind this */
+	AlexRawEntry last; /* if so, and if there are entries: no entry copied comes behind this */
 	uint32 asked;	   /* entries asked about */
 	uint32 ndead;	   /* of these, those that go */
 	uint32 dead_at;	   /* the first of these in batch->dead */
@@ -119,30 +117,6 @@ alex_batch_has(const AlexBatch *batch, BlockNumber block)
 	return false;
 }
 
-/* the greatest entry of a leaf, or its low fence if it has none */
-static AlexRawEntry
-last_entry(Relation rel, BlockNumber block, const char *page)
-{
-	const AlexPageOpaque *o = alex_opaque(page);
-	uint32 run = (uint32) o->nbase + o->ntail;
-	AlexRawEntry last = alex_page_low(page);
-	AlexItem item;
-
-	if (run > 0)
-	{
-		if (!alex_run_item(page, run - 1, &item))
-			om_index_corrupted(rel, block, "last entry cannot be read");
-		last = (AlexRawEntry){ item.key, item.tag };
-	}
-	if (o->ngap > 0)
-	{
-		alex_gap_item(page, o->ngap - 1U, &item);
-		if (run == 0 || alex_less(last.key, last.tag, item.key, item.tag))
-			last = (AlexRawEntry){ item.key, item.tag };
-	}
-	return last;
-}
-
 void
 alex_batch_add(AlexBatch *batch, Buffer buf)
 {
@@ -179,11 +153,18 @@ alex_batch_add(AlexBatch *batch, Buffer buf)
 	}
 	leaf->block = block;
 	leaf->lsn = PageGetLSN((Page) page);
-	leaf->low = alex_page_low(page);
+	leaf->low.fence = alex_page_low(page);
+	leaf->low.infinite = (alex_opaque(page)->flags & ALEX_LOW_INF) != 0;
 	leaf->high = alex_page_high(page);
-	leaf->low_infinite = (alex_opaque(page)->flags & ALEX_LOW_INF) != 0;
 	leaf->high_infinite = (alex_opaque(page)->flags & ALEX_HIGH_INF) != 0;
-	leaf->last = last_entry(batch->rel, block, page);
+	if (leaf->high_infinite && entries > 0)
+	{
+		AlexItem last;
+
+		if (!alex_page_last(page, &last))
+			om_index_corrupted(batch->rel, block, "last entry cannot be read");
+		leaf->last = (AlexRawEntry){ last.key, last.tag };
+	}
 	leaf->asked = batch->count - first;
 	leaf->ndead = 0;
 	batch->nleaves++;
@@ -321,20 +302,10 @@ compare_tids(const void *a, const void *b)
 static bool
 is_dead(const AlexBatch *batch, const BatchLeaf *leaf, uint64 tid)
 {
-	const Question *dead = batch->dead + leaf->dead_at;
-	uint32 lo = 0;
-	uint32 hi = leaf->ndead;
+	Question q = { .tid = tid };
 
-	while (lo < hi)
-	{
-		uint32 mid = (lo + hi) / 2;
-
-		if (dead[mid].tid < tid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < leaf->ndead && dead[lo].tid == tid;
+	return bsearch(&q, batch->dead + leaf->dead_at, leaf->ndead, sizeof(Question), compare_tids) !=
+		   NULL;
 }
 
 /* a page that may have changed since its entries, or those of the leaf it comes from, were copied */
@@ -375,7 +346,6 @@ step_right(AlexBatch *batch, Buffer buf)
 	BlockNumber block = BufferGetBlockNumber(buf);
 	BlockNumber next = alex_opaque(alex_page(buf))->right;
 	AlexRawEntry high = alex_page_high(alex_page(buf));
-	AlexRawEntry low;
 
 	UnlockReleaseBuffer(buf);
 	if (next == InvalidBlockNumber || next == ALEX_METAPAGE || alex_batch_has(batch, next))
@@ -384,9 +354,7 @@ step_right(AlexBatch *batch, Buffer buf)
 	buf = ReadBufferExtended(rel, MAIN_FORKNUM, next, RBM_NORMAL, batch->v->info->strategy);
 	LockBufferForCleanup(buf);
 	alex_check_buf(rel, buf, 0);
-	low = alex_page_low(alex_page(buf));
-	if ((alex_opaque(alex_page(buf))->flags & ALEX_LOW_INF) || low.key != high.key ||
-		low.tag != high.tag)
+	if (!alex_page_starts_at(alex_page(buf), high))
 		om_index_corrupted(rel, next, "low fence differs from the left sibling's high fence");
 	return buf;
 }
@@ -414,11 +382,7 @@ ends_leaf(const char *page, const BatchLeaf *leaf)
 static void
 delete_again(AlexBatch *batch, const BatchLeaf *leaf, Buffer buf)
 {
-	const char *page = alex_page(buf);
-	AlexRawEntry low = alex_page_low(page);
-
-	if (leaf->low_infinite != ((alex_opaque(page)->flags & ALEX_LOW_INF) != 0) ||
-		(!leaf->low_infinite && (low.key != leaf->low.key || low.tag != leaf->low.tag)))
+	if (!alex_begins_at(alex_page(buf), &leaf->low))
 		om_index_corrupted(batch->rel, leaf->block, "low fence has changed without a deletion");
 	batch->v->stats->num_index_tuples -= leaf->asked - leaf->ndead;
 	qsort(batch->dead + leaf->dead_at, leaf->ndead, sizeof(Question), compare_tids);

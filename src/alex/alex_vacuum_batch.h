@@ -23,12 +23,20 @@ typedef struct AlexVacuum
 	BlockNumber live;	 /* metapage, leaves and inner pages met below nblocks */
 } AlexVacuum;
 
-/* where the walk's next leaf must begin */
+/* where a leaf begins, or must begin */
 typedef struct AlexEdge
 {
 	AlexRawEntry fence;
 	bool infinite; /* at the beginning of the key space */
 } AlexEdge;
+
+/* does the page begin there? */
+static inline bool
+alex_begins_at(const char *page, const AlexEdge *edge)
+{
+	return edge->infinite ? (alex_opaque(page)->flags & ALEX_LOW_INF) != 0
+						  : alex_page_starts_at(page, edge->fence);
+}
 
 typedef struct AlexBatch AlexBatch;
 

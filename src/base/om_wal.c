@@ -165,11 +165,13 @@ commit_rmgr(OmWal *wal)
 
 		if (block->image != NULL)
 			check_image(module, block);
-		if (block->image != NULL || !(block->flags & OM_WAL_TRY_FIRST))
-			continue;
-		memcpy(tried[i].data, BufferGetPage(block->buffer), BLCKSZ);
-		if (!module->apply(tried[i].data, block->op, block->len))
-			apply_failed(wal, block);
+		else if (block->flags & OM_WAL_TRY_FIRST)
+		{
+			memcpy(tried[i].data, BufferGetPage(block->buffer), BLCKSZ);
+			if (!module->apply(tried[i].data, block->op, block->len))
+				apply_failed(wal, block);
+			block->image = tried[i].data;
+		}
 	}
 
 	/* changes wal->blocks' buffers, in that order */
@@ -181,8 +183,6 @@ commit_rmgr(OmWal *wal)
 
 		if (block->image != NULL)
 			memcpy(page, block->image, BLCKSZ);
-		else if (block->flags & OM_WAL_TRY_FIRST)
-			memcpy(page, tried[i].data, BLCKSZ);
 		else if (!module->apply((char *) page, block->op, block->len))
 			elog(PANIC, "could not apply %s op %u to block %u of index \"%s\"", module->name,
 				 (uint8) block->op[0], BufferGetBlockNumber(block->buffer),

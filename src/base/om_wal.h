@@ -124,7 +124,7 @@ extern void om_wal_begin(OmWal *wal, Relation rel, OmWalModuleId module, uint8 r
 extern void om_wal_add(OmWal *wal, Buffer buffer, uint8 flags, const char *op, uint32 len);
 
 /*
- * om_wal_add_applied --- the same for a caller that has made the page itself: image is what
+ * om_wal_add_applied --- the same for a caller that may have made the page itself: image, unless NULL, is what
  * apply() would make of it, byte for byte but for hints, and stays valid until commit.  Builds
  * with OMENDB_CHECK_PAGES apply the op as well and compare.
  */

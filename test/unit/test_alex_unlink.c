@@ -330,7 +330,23 @@ downlinks_go(AlexDist dist)
 	free(page);
 }
 
-/* an op whose plan brings back old blocks, or less or more than all entries */
+/* make the plan one that brings back an old block, or that takes less or more than all entries */
+static void
+spoil_plan(int way)
+{
+	if (way == 0)
+		plan.entries[0].kind = ALEX_PLAN_COPY;
+	else if (way == 1)
+		plan.entries[0].kind = ALEX_PLAN_KEEP;
+	else if (way == 2)
+		plan.count--;
+	else if (way == 3)
+		plan.entries[0].model.n--;
+	else
+		plan.entries[0].kind = ALEX_PLAN_SKIP;
+}
+
+/* an op with such a plan is refused */
 static void
 wrong_plans(AlexDist dist)
 {
@@ -344,31 +360,13 @@ wrong_plans(AlexDist dist)
 		decode(page);
 		plan.nstream = alex_unlink_edit(plan.stream, plan.nstream, 0);
 		check(fit(), "fit");
-		if (other == 0)
-			plan.entries[0].kind = ALEX_PLAN_COPY;
-		else if (other == 1)
-			plan.entries[0].kind = ALEX_PLAN_KEEP;
-		else if (other == 2)
-			plan.count--;
-		else if (other == 3)
-			plan.entries[0].model.n--;
-		else
-			plan.entries[0].kind = ALEX_PLAN_SKIP;
+		spoil_plan(other);
 		len = alex_op_unlink(level_op, &plan, form_of(true), 0, items[0].child, items[1].child);
 		check(refused(page, len), "UNLINK with wrong plan %d", other);
 
 		decode(page);
 		check(fit(), "fit");
-		if (other == 0)
-			plan.entries[0].kind = ALEX_PLAN_COPY;
-		else if (other == 1)
-			plan.entries[0].kind = ALEX_PLAN_KEEP;
-		else if (other == 2)
-			plan.count--;
-		else if (other == 3)
-			plan.entries[0].model.n--;
-		else
-			plan.entries[0].kind = ALEX_PLAN_SKIP;
+		spoil_plan(other);
 		len = alex_op_set_low(level_op, &plan, form_of(true), false, items[0].key, items[0].tag);
 		check(refused(page, len), "SET_LOW with wrong plan %d", other);
 	}
