@@ -15,8 +15,8 @@ fix=
 src=(src/*.[ch] src/*/*.[ch])
 headers=(src/*.h src/*/*.h)
 sources=(src/*.c src/*/*.c)
-# plain C of the tests has the same form
-c_files=("${src[@]}" test/*/*.[ch])
+# plain C of tests and benchmarks has the same form
+c_files=("${src[@]}" test/*/*.[ch] bench/*/*.[ch])
 
 # none: prints what it reads; fails if that is anything.  What writes to it says "collect" first, for a
 # grep that finds nothing is no failure there.
