@@ -27,10 +27,12 @@ my @tests = $wanted eq 'all' ? sort keys %files : $wanted ? split(' ', $wanted) 
 $files{$_} or BAIL_OUT("there is no file $_ in test/cold") for @tests;
 plan skip_all => 'no file of test/cold is listed' unless @tests;
 
+my @modes = modes();
 my %access_method = (heap => 'heap', cold => $ENV{OMENDB_COLD_AM} // 'omendb');
-my $seconds_max = 120;
+my $logs = "$PostgreSQL::Test::Utils::log_path/hybrid_cold_dml";
+my $seconds_max = 120;		# for a file
 
-# The second server reads through indexes, so that rows are met in another way.
+# The second mode reads through indexes, so that rows are met in another way.
 sub start_server
 {
 	my ($mode) = @_;
@@ -42,73 +44,66 @@ shared_buffers = 32MB
 omendb.row_group_rows = 16
 CONF
 	$node->append_conf('postgresql.conf', "omendb.load_row_groups = off\n") if $ENV{OMENDB_COLD_HOT};
-	$node->append_conf('postgresql.conf', "enable_seqscan = off\nenable_bitmapscan = off\n") if $mode eq 'plain';
+	$node->append_conf('postgresql.conf', "enable_seqscan = off\nenable_bitmapscan = off\n") if $mode ne $modes[0];
 	$node->start;
-	for my $side (sort keys %access_method)
-	{
-		$node->safe_psql('postgres', "CREATE DATABASE $side");
-		$node->safe_psql($side, 'CREATE EXTENSION omendb');
-		$node->safe_psql($side, PostgreSQL::Test::Utils::slurp_file($setup));
-		$node->safe_psql($side, "ALTER DATABASE $side SET default_table_access_method = $access_method{$side}");
-	}
 	return $node;
 }
 
-# Start one file on one side; its output goes to a file of that name.
-sub start_file
+# All files, one after the other, on one side of a server: the script of a shell.  Output goes to files.
+sub script
 {
-	my ($node, $side, $test, $output) = @_;
-	my $schema = "CREATE SCHEMA IF NOT EXISTS $test";
-	my @io = ('>', $output, '2>&1', IPC::Run::timeout($seconds_max));
+	my ($node, $side) = @_;
+	my $connection = $node->connstr($side);
+	my $script = '';
 
-	$node->safe_psql($side, "SET client_min_messages = warning; $schema");
-	local $ENV{PGOPTIONS} = "-c search_path=$test,public";
-	local $ENV{PGISOLATIONTIMEOUT} = 20;
-	return IPC::Run::start([ $isolationtester, $node->connstr($side) ], '<', $files{$test}, @io) if $files{$test} =~ /\.spec$/;
-	return IPC::Run::start([ 'psql', '-Xa', '-d', $node->connstr($side), '-f', $files{$test} ], '<', \'', @io);
+	$node->safe_psql('postgres', "CREATE DATABASE $side");
+	$node->safe_psql($side, join(';', 'CREATE EXTENSION omendb', slurp_file($setup), map { "CREATE SCHEMA $_" } @tests));
+	$node->safe_psql($side, "ALTER DATABASE $side SET default_table_access_method = $access_method{$side}");
+	for my $test (@tests)
+	{
+		my $program = $files{$test} =~ /\.spec$/ ? "'$isolationtester' '$connection' <$files{$test}" : "psql -Xa -d '$connection' -f $files{$test}";
+		$script .= "PGOPTIONS='-c search_path=$test,public' PGISOLATIONTIMEOUT=20 timeout $seconds_max $program >'" .
+		  output($node, $side, $test) . "' 2>&1\n";
+	}
+	return $script;
+}
+
+sub output
+{
+	my ($node, $side, $test) = @_;
+	return "$logs/" . join '.', $test, $side, $node->name;
 }
 
 # What tells a place in the file may differ, and nothing else.
-sub output_of
+sub text_of
 {
 	my ($file) = @_;
-	my $text = PostgreSQL::Test::Utils::slurp_file($file);
+	my $text = slurp_file($file);
 
 	$text =~ s/\btuple \(\d+,\d+\)/tuple (place)/g;
-	$text =~ s/^psql:\S+?:(\d+): /line $1: /gm;
 	open(my $f, '>', $file) or die "$file: $!";
 	print $f $text;
 	close $f or die "$file: $!";
 	return $text;
 }
 
-my @modes = modes();
-my %nodes = map { $_ => start_server($_) } @modes;
-my $logs = "$PostgreSQL::Test::Utils::log_path/hybrid_cold_dml";
-
 mkdir $logs;
+my %nodes = map { $_ => start_server($_) } @modes;
+my $heap_node = $nodes{ $modes[0] };
+my @running = map { IPC::Run::start([ 'sh', '-c', $_ ], '<', \'') } script($heap_node, 'heap'), map { script($nodes{$_}, 'cold') } @modes;
+IPC::Run::finish($_) for @running;
+
 for my $test (@tests)
 {
-	my (%output, @running);
+	my $heap = output($heap_node, 'heap', $test);
+	my $heap_text = text_of($heap);
 
+	unlike($heap_text, qr/^setup .*failed|^syntax error|timed out|^ERROR:  \d+ of \d+ rows|\A\z/m, "$test runs on heap");
 	for my $mode (@modes)
 	{
-		for my $side (sort keys %access_method)
-		{
-			$output{$mode}{$side} = "$logs/$test-$mode-$side";
-			push @running, start_file($nodes{$mode}, $side, $test, $output{$mode}{$side});
-		}
-	}
-	for my $run (@running)
-	{
-		eval { IPC::Run::finish($run); 1 } or do { diag("$test: $@"); IPC::Run::kill_kill($run); };
-	}
-	for my $mode (@modes)
-	{
-		my ($heap, $cold) = map { output_of($output{$mode}{$_}) } qw(heap cold);
-		unlike($heap, qr/^setup failed|^syntax error|timed out|\A\z/m, "$mode: $test runs on heap");
-		ok($heap eq $cold, "$mode: $test gives the same")
-		  or diag(join '', (split /^/, `diff -u $output{$mode}{heap} $output{$mode}{cold}`)[0 .. 60]);
+		my $cold = output($nodes{$mode}, 'cold', $test);
+		my $same = ok($heap_text eq text_of($cold), "$test gives the same on cold rows, $mode");
+		diag(join '', grep { defined } (split /^/, `diff -u '$heap' '$cold'`)[0 .. 60]) unless $same;
 	}
 }
 for my $mode (@modes)
