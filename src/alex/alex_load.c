@@ -185,7 +185,7 @@ static void
 level_begin(AlexLoader *l, uint16 level, BlockNumber first_block)
 {
 	LevelWriter *w = &l->level;
-	uint32 fill = level > 0 ? ALEX_FILLFACTOR_DEFAULT : (uint32) alex_fillfactor(l->index);
+	uint32 fill = level > 0 ? ALEX_FILLFACTOR_INNER : (uint32) alex_fillfactor(l->index);
 
 	memset(w, 0, sizeof(*w));
 	w->level = level;
