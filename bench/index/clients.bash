@@ -55,6 +55,50 @@ latencies()
 		END { print quantile(0.5), quantile(0.99), quantile(0.999), v[NR] }'
 }
 
+# latency_p99: the 99th percentile alone
+latency_p99()
+{
+	local p99
+
+	read -r _ p99 _ <<<"$(latencies)"
+	say "$p99"
+}
+
+# note_clients MEASURE AM TRANSACTIONS: medians of what collect_clients() has put aside of this measure
+declare -A CLIENTS_ALL_TPS CLIENTS_ALL_P99 CLIENTS_ALL_CPU CLIENTS_ALL_WAL
+note_clients()
+{
+	local key="$1|$2" runs
+
+	runs=$(printf '"ops": %s, "tps": [%s], "p99_us": [%s], "cpu_ns": [%s], "wal_bytes": [%s], ' "$3" \
+		"$(list "${CLIENTS_ALL_TPS[$key]}")" "$(list "${CLIENTS_ALL_P99[$key]}")" "$(list "${CLIENTS_ALL_CPU[$key]}")" \
+		"$(list "${CLIENTS_ALL_WAL[$key]}")")
+	note "$1, throughput" "$2" "per second" "$(median "${CLIENTS_ALL_TPS[$key]}")" "$runs"
+	note "$1, p99" "$2" us "$(median "${CLIENTS_ALL_P99[$key]}")" "$runs"
+	note "$1" "$2" ns "$(per "$(median "${CLIENTS_ALL_CPU[$key]}")" "$3")" "$runs"
+	note "$1" "$2" "WAL bytes" "$(per "$(median "${CLIENTS_ALL_WAL[$key]}")" "$3")" "$runs"
+	unset "CLIENTS_ALL_TPS[$key]" "CLIENTS_ALL_P99[$key]" "CLIENTS_ALL_CPU[$key]" "CLIENTS_ALL_WAL[$key]"
+}
+
+# collect_clients MEASURE AM: after finish_clients.  RUN 0 is the warm-up.
+collect_clients()
+{
+	local key="$1|$2"
+
+	[ "$RUN" != 0 ] || return 0
+	CLIENTS_ALL_TPS[$key]+=" $CLIENTS_TPS"
+	CLIENTS_ALL_P99[$key]+=" $(latency_p99)"
+	CLIENTS_ALL_CPU[$key]+=" $CLIENTS_CPU"
+	CLIENTS_ALL_WAL[$key]+=" $CLIENTS_WAL"
+}
+
+# clients_not_supported MEASURE AM
+clients_not_supported()
+{
+	not_supported "$1, throughput" "$2" "per second"
+	not_supported "$1, p99" "$2" us
+}
+
 # insert_latencies MEASURE COUNT RUNS: COUNT rows of d from number $from on, a transaction each, by one client, in each of
 # RUNS runs.  Two checkpoints fall into a run, one at its start and one in its middle, so most pages are written to WAL
 # in full twice.

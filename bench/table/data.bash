@@ -54,7 +54,7 @@ unpack_data()
 }
 
 # use_data NAME: sets DATASET, COLUMNS_SQL, an integer column NUMBER, a time column TIME in whose order rows
-# stand, and the LAST column.
+# stand (but for lineitem), and the LAST column.
 # shellcheck disable=SC2034	# for the cases
 use_data()
 {
@@ -73,35 +73,69 @@ use_data()
 			TIME=invoice_date
 			LAST=country
 			;;
+		lineitem)
+			[ -x "$WORK/tpch" ] || ${CC:-cc} -O2 -o "$WORK/tpch" "$ROOT"/bench/tpch/*.c -lm || die "tpch does not compile"
+			COLUMNS_SQL=$(sed -n '/^CREATE TABLE lineitem /,/^);/p' "$ROOT/bench/tpch/tables.sql" | sed '1d;$d')
+			NUMBER=l_partkey
+			TIME=l_shipdate
+			LAST=l_comment
+			;;
 	esac
 }
 
 # Rows of a full group, omendb.row_group_rows.
 GROUP_ROWS=131072
 
-copy_statement() { say "COPY $1 FROM '$WORK/data/$DATASET.csv' (FORMAT csv, HEADER)"; }
+copy_statement()
+{
+	case $DATASET in
+		lineitem) say "COPY $1 FROM PROGRAM '$WORK/tpch lineitem $SCALE'" ;;
+		*) say "COPY $1 FROM '$WORK/data/$DATASET.csv' (FORMAT csv, HEADER)" ;;
+	esac
+}
 
 # create_cold_tables: t_heap and t_omendb with the same rows in the same order: those of the data
 # set that fill groups, so that all of omendb's are cold; FIRST_COLUMN is put before them.
-# Sets ROWS, which is local to the case.
+# Sets ROWS, which is local to the case.  A small lineitem has small groups, so that it has some.
 create_cold_tables()
 {
-	local am
+	local am group=$GROUP_ROWS
 
 	sql "DROP TABLE IF EXISTS s"
 	sql "CREATE UNLOGGED TABLE s ($COLUMNS_SQL)"
 	sql "$(copy_statement s)"
-	sql "SELECT count(*) / $GROUP_ROWS * $GROUP_ROWS FROM s"
-	ROWS=$ANSWER
-	[ "$ROWS" -gt 0 ] || die "$DATASET has too few rows to fill a group of $GROUP_ROWS"
+	sql "SELECT count(*) FROM s"
+	[ "$DATASET" != lineitem ] || [ "$ANSWER" -ge $((8 * GROUP_ROWS)) ] || group=2048
+	ROWS=$((ANSWER / group * group))
+	[ "$ROWS" -gt 0 ] || die "$DATASET has too few rows to fill a group of $group"
+	sql "SET omendb.row_group_rows = $group"
 	for am in "${AMS[@]}"; do
 		sql "DROP TABLE IF EXISTS t_$am"
 		sql "CREATE TABLE t_$am USING $am WITH (autovacuum_enabled = off) AS SELECT ${FIRST_COLUMN:-}* FROM s LIMIT $ROWS"
 		sql "VACUUM (FREEZE, ANALYZE) t_$am"
 	done
+	sql "RESET omendb.row_group_rows"
 	check_same_rows
 	expect "all rows are cold" \
 		"SELECT sum(rows) FROM omendb.row_groups('t_omendb') WHERE state = 'visible'" "$ROWS"
+	sql CHECKPOINT
+}
+
+# create_line_keys COUNT: table p (i, k, n), the keys of so many random lines, i = 1, 2, ...; and btree indexes on the
+# key, t_AM_i.
+create_line_keys()
+{
+	local am
+
+	sql "CREATE UNLOGGED TABLE p AS SELECT row_number() OVER () AS i, k, n FROM
+		(SELECT l_orderkey AS k, l_linenumber AS n FROM t_heap
+		ORDER BY hashint8extended(l_orderkey * 8 + l_linenumber, 5), l_orderkey, l_linenumber LIMIT $1) x"
+	expect "keys" "SELECT count(*), max(i) FROM p" "$1|$1"
+	sql "CREATE UNIQUE INDEX p_i ON p (i)"
+	sql "VACUUM (FREEZE, ANALYZE) p"
+	for am in "${AMS[@]}"; do
+		sql "CREATE UNIQUE INDEX t_${am}_i ON t_$am (l_orderkey, l_linenumber)"
+	done
 	sql CHECKPOINT
 }
 
