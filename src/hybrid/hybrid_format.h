@@ -80,7 +80,9 @@ typedef enum HyState
 	/* a published group */
 	HY_GROUP = 3,
 	/* a directory page, listed by its own first entry */
-	HY_SYSTEM = 4
+	HY_SYSTEM = 4,
+	/* dense row map of the group with the same first_row; group_id is the run's own */
+	HY_MAP = 5
 } HyState;
 
 #define HY_FLAG_WHOLE 0x0001 /* LOADING: every page of the run is opaque */
@@ -111,7 +113,7 @@ typedef struct HyEntry
 	uint32 headers;
 	/* reserved for later: heads of page chains, InvalidBlockNumber = none */
 	uint32 dead_bitmap;
-	uint32 row_map;		/* row -> TID of its header */
+	uint32 row_map;		/* GROUP: block of the row map's root, a page of the run */
 	uint32 number_map;	/* row number -> position, for groups with holes */
 	uint32 reserved[9]; /* zero */
 } HyEntry;
@@ -119,6 +121,46 @@ typedef struct HyEntry
 StaticAssertDecl(sizeof(HyEntry) == 128, "HyEntry is 128 bytes on disk");
 
 #define HY_ENTRIES_PER_PAGE (RG_PAGE_PAYLOAD / sizeof(HyEntry))
+
+/*
+ * Row map of a group: row -> TID of its header.  The root is one page in the group's own run, behind the
+ * stream.  It has a list, in order of arrival.  When that is full, the group gets a dense map, one
+ * page for each vector, once; the list stays, and nothing is added to it any more.
+ */
+#define HY_MAP_ROWS ((RG_PAGE_PAYLOAD - 16) / 10)
+
+/* at RG_PAGE_PAYLOAD_OFF of a page of kind RG_PAGE_MAP */
+typedef struct HyMapRoot
+{
+	uint32 dense;	 /* first page of the dense map, or InvalidBlockNumber */
+	uint32 removals; /* counts entries taken away */
+	uint16 count;	 /* entries of the list, those taken away too: never falls */
+	uint16 reserved0;
+	uint32 reserved1;
+	uint32 rows[HY_MAP_ROWS];	 /* in the group, from 0 */
+	uint16 tids[HY_MAP_ROWS][3]; /* ItemPointerData; offset 0 = taken away */
+} HyMapRoot;
+
+StaticAssertDecl(sizeof(HyMapRoot) <= RG_PAGE_PAYLOAD, "root of a row map fits a page");
+
+/* at RG_PAGE_PAYLOAD_OFF of page `vector` of a dense map, kind RG_PAGE_MAP_DENSE */
+typedef struct HyMapDense
+{
+	uint32 removals;
+	uint32 reserved;
+	uint16 tids[COL_VECTOR_ROWS][3]; /* offset 0 = none */
+} HyMapDense;
+
+StaticAssertDecl(sizeof(HyMapDense) <= RG_PAGE_PAYLOAD, "page of a dense row map fits");
+
+/*
+ * A header (hybrid_header.h): a heap tuple with this bit of t_infomask2, which is free in PostgreSQL 15 to 18.
+ * Its t_hoff is greater by eight bytes than its null bitmap asks for: they have the row's number.
+ */
+#define HY_HEADER 0x1000
+#define HY_HEADER_ROW_MASK ((UINT64CONST(1) << 40) - 1)
+/* all columns have their values, not only those of keys */
+#define HY_HEADER_WHOLE (UINT64CONST(1) << 63)
 
 /*
  * Identity of a cold row: its number, never reused, as a TID whose block is at least
@@ -144,7 +186,10 @@ typedef enum HyRecord
 	HY_REC_RESERVE = 1,	  /* meta, directory page */
 	HY_REC_PUBLISH = 2,	  /* meta, directory page */
 	HY_REC_DIRECTORY = 3, /* meta, new directory page, old last one */
-	HY_REC_VACUUM = 4	  /* meta, directory page */
+	HY_REC_VACUUM = 4,	  /* meta, directory page */
+	HY_REC_MAP_ADD = 5,	  /* page of a row map */
+	HY_REC_MAP_PAGE = 6,  /* new page of a dense map */
+	HY_REC_MAP = 7		  /* meta, directory page, root of a row map */
 } HyRecord;
 
 #endif

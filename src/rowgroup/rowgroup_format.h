@@ -46,14 +46,16 @@ typedef enum RgPageKind
 {
 	RG_PAGE_META = 1,	   /* block 0 */
 	RG_PAGE_DIRECTORY = 2, /* entries of row groups and free runs */
-	RG_PAGE_DATA = 3	   /* of a row group's stream */
+	RG_PAGE_DATA = 3,	   /* of a row group's stream */
+	RG_PAGE_MAP = 4,	   /* root of a row group's row map */
+	RG_PAGE_MAP_DENSE = 5  /* of its dense part */
 } RgPageKind;
 
 typedef struct RgPageHeader
 {
 	uint16 kind;	/* RgPageKind */
 	uint16 version; /* RG_PAGE_VERSION */
-	uint32 index;	/* DATA: page of the stream, from 0; DIRECTORY: position in the chain */
+	uint32 index;	/* DIRECTORY: position in the chain; else page of the run, from 0 */
 	uint64 group_id;
 	uint32 used; /* DATA: payload bytes in use */
 	uint32 next; /* DIRECTORY: next block of the chain; else InvalidBlockNumber */
