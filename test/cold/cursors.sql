@@ -1,0 +1,122 @@
+-- Cursors over cold rows that their own transaction changes: plain, scrollable, held, FOR UPDATE, WHERE CURRENT OF.
+CREATE TABLE k AS SELECT i AS id, i % 4 AS n, 'row ' || i AS t FROM generate_series(1, 48) i;
+CALL must_be_cold('k');
+ALTER TABLE k ADD PRIMARY KEY (id);
+
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM k WHERE id > 2 ORDER BY id FOR UPDATE;
+FETCH 2 FROM c;
+UPDATE k SET t = 'current' WHERE CURRENT OF c RETURNING *;
+UPDATE k SET t = t || ' twice' WHERE CURRENT OF c RETURNING *;
+FETCH 1 FROM c;
+DELETE FROM k WHERE CURRENT OF c RETURNING *;
+DELETE FROM k WHERE CURRENT OF c RETURNING *;
+UPDATE k SET t = 'gone' WHERE CURRENT OF c RETURNING *;
+FETCH 2 FROM c;
+COMMIT;
+SELECT * FROM k WHERE id < 8 ORDER BY id;
+
+-- one that does not lock, in a table scan and by index
+BEGIN;
+SET LOCAL enable_indexscan = off;
+SET LOCAL enable_bitmapscan = off;
+DECLARE c CURSOR FOR SELECT id, t FROM k;
+MOVE 9 FROM c;
+UPDATE k SET t = 'scan' WHERE CURRENT OF c RETURNING id;
+FETCH 1 FROM c;
+DELETE FROM k WHERE CURRENT OF c RETURNING id;
+FETCH 1 FROM c;
+COMMIT;
+BEGIN;
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
+DECLARE c SCROLL CURSOR FOR SELECT id, t FROM k WHERE id BETWEEN 20 AND 25;
+FETCH 3 FROM c;
+UPDATE k SET t = 'index' WHERE CURRENT OF c RETURNING id;
+FETCH BACKWARD 1 FROM c;
+UPDATE k SET t = 'backward' WHERE CURRENT OF c RETURNING id;
+FETCH FORWARD ALL FROM c;
+FETCH BACKWARD ALL FROM c;
+SAVEPOINT a;
+FETCH ABSOLUTE 6 FROM c;
+DELETE FROM k WHERE CURRENT OF c RETURNING id;
+ROLLBACK TO a;
+UPDATE k SET t = 'after all' WHERE CURRENT OF c RETURNING id;
+UPDATE k SET t = 'joined' WHERE CURRENT OF nothing;
+ROLLBACK;
+SELECT id, t FROM k WHERE t NOT LIKE 'row %' ORDER BY id;
+
+-- what a cursor sees of its transaction's own writes
+BEGIN;
+DECLARE before SCROLL CURSOR FOR SELECT id, n FROM k WHERE id BETWEEN 30 AND 33 ORDER BY id;
+FETCH 1 FROM before;
+UPDATE k SET n = 100 WHERE id IN (30, 31);
+DELETE FROM k WHERE id = 32;
+DECLARE after SCROLL CURSOR FOR SELECT id, n FROM k WHERE id BETWEEN 30 AND 33 ORDER BY id;
+FETCH ALL FROM before;
+FETCH ALL FROM after;
+MOVE BACKWARD ALL FROM before;
+FETCH ALL FROM before;
+DECLARE locked CURSOR FOR SELECT id, n FROM k WHERE id BETWEEN 29 AND 33 ORDER BY id FOR UPDATE;
+UPDATE k SET n = 200 WHERE id = 29;
+FETCH ALL FROM locked;
+COMMIT;
+BEGIN;
+DECLARE held CURSOR WITH HOLD FOR SELECT id, n, t FROM k WHERE id BETWEEN 33 AND 37 ORDER BY id;
+DECLARE heldscroll SCROLL CURSOR WITH HOLD FOR SELECT id, n FROM k WHERE id BETWEEN 33 AND 37 ORDER BY id;
+FETCH 1 FROM held;
+UPDATE k SET n = 300 WHERE id = 34;
+DELETE FROM k WHERE id = 35;
+COMMIT;
+UPDATE k SET n = 400 WHERE id = 36;
+FETCH ALL FROM held;
+FETCH LAST FROM heldscroll;
+FETCH PRIOR FROM heldscroll;
+FETCH FIRST FROM heldscroll;
+CLOSE ALL;
+
+-- loops
+DO $$
+DECLARE
+	r record;
+	c CURSOR FOR SELECT * FROM k WHERE id > 38 ORDER BY id FOR UPDATE;
+BEGIN
+	FOR r IN c LOOP
+		IF r.id % 2 = 0 THEN
+			UPDATE k SET n = r.n + 1000 WHERE CURRENT OF c;
+		ELSIF r.id % 3 = 0 THEN
+			DELETE FROM k WHERE CURRENT OF c;
+		END IF;
+	END LOOP;
+	FOR r IN SELECT * FROM k WHERE id < 5 ORDER BY id LOOP
+		BEGIN
+			UPDATE k SET n = 10 / (r.id - 2) WHERE id = r.id;
+		EXCEPTION WHEN division_by_zero THEN
+			UPDATE k SET t = 'no' WHERE id = r.id;
+		END;
+	END LOOP;
+END $$;
+CREATE PROCEDURE each() LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+BEGIN
+	FOR r IN SELECT id FROM k WHERE id BETWEEN 12 AND 18 ORDER BY id LOOP
+		UPDATE k SET n = -1 WHERE id = r.id + 1;
+		IF r.id % 3 = 0 THEN
+			ROLLBACK;
+		ELSE
+			COMMIT;
+		END IF;
+	END LOOP;
+END $$;
+CALL each();
+SELECT * FROM k ORDER BY id;
+PREPARE write (int, int) AS UPDATE k SET n = $2 WHERE id = $1 RETURNING *;
+EXECUTE write (1, 5);
+EXECUTE write (1, 6);
+EXECUTE write (2, 7);
+EXECUTE write (3, 7);
+EXECUTE write (6, 7);
+EXECUTE write (7, 7);
+EXECUTE write (8, 7);
+DEALLOCATE write;
