@@ -72,14 +72,12 @@ CREATE TRIGGER vj_write INSTEAD OF UPDATE OR DELETE ON vj FOR EACH ROW EXECUTE F
 UPDATE vj SET t = t || ' instead' WHERE id IN (11, 12) RETURNING *;
 DELETE FROM vj WHERE id = 13 RETURNING *;
 SELECT * FROM vj WHERE id BETWEEN 10 AND 14 ORDER BY id;
--- roles are the server's
-SELECT 'reader_' || current_database() AS reader \gset
-CREATE ROLE :reader;
-GRANT USAGE ON SCHEMA locks TO :reader;
-GRANT ALL ON a TO :reader;
+CREATE ROLE cold_reader;
+GRANT USAGE ON SCHEMA locks TO cold_reader;
+GRANT ALL ON a TO cold_reader;
 ALTER TABLE a ENABLE ROW LEVEL SECURITY;
 CREATE POLICY a_even ON a USING (id % 2 = 0) WITH CHECK (k < 4);
-SET ROLE :reader;
+SET ROLE cold_reader;
 UPDATE a SET t = 'mine' WHERE id BETWEEN 20 AND 23;
 UPDATE a SET k = 9 WHERE id = 20;
 DELETE FROM a WHERE id IN (24, 25);
@@ -97,6 +95,6 @@ DELETE FROM a WHERE id IN (1, 2);
 SELECT * FROM log ORDER BY id, t;
 SELECT * FROM a WHERE id < 4 ORDER BY id;
 SELECT count(*), sum(id), string_agg(t, ',' ORDER BY id) FROM a;
-REVOKE ALL ON a FROM :reader;
-REVOKE ALL ON SCHEMA locks FROM :reader;
-DROP ROLE :reader;
+REVOKE ALL ON a FROM cold_reader;
+REVOKE ALL ON SCHEMA locks FROM cold_reader;
+DROP ROLE cold_reader;
