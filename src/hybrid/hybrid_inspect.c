@@ -185,6 +185,8 @@ state_name(Relation rel, const HyEntry *entry, Snapshot snapshot)
 			return "free";
 		case HY_SYSTEM:
 			return "directory";
+		case HY_MAP:
+			return "row map";
 		case HY_EMPTY:
 			break;
 	}

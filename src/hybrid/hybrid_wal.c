@@ -186,6 +186,12 @@ hybrid_identify(uint8 record)
 			return "DIRECTORY";
 		case HY_REC_VACUUM:
 			return "VACUUM";
+		case HY_REC_MAP_ADD:
+			return "MAP_ADD";
+		case HY_REC_MAP_PAGE:
+			return "MAP_PAGE";
+		case HY_REC_MAP:
+			return "MAP";
 	}
 	return "UNKNOWN";
 }
