@@ -142,7 +142,7 @@ compare_runs(const void *a, const void *b)
 static const char *
 entry_problem(const HyEntry *entry)
 {
-	if (entry->state > HY_SYSTEM || (entry->flags & ~HY_FLAGS_VALID) != 0)
+	if (entry->state > HY_MAP || (entry->flags & ~HY_FLAGS_VALID) != 0)
 		return "directory entry has an unknown state";
 	if (entry->state == HY_EMPTY)
 		return NULL;
@@ -156,7 +156,9 @@ entry_problem(const HyEntry *entry)
 		(entry->rows == 0 || entry->rows > RG_ROWS_MAX || entry->first_row % HY_ROW_ALIGN != 0 ||
 		 entry->first_row + entry->rows > HY_ROW_LIMIT ||
 		 entry->stream_bytes > (uint64) entry->pages * RG_PAGE_PAYLOAD ||
-		 entry->stream_bytes < sizeof(RgHeader)))
+		 entry->stream_bytes < sizeof(RgHeader) ||
+		 (entry->row_map != InvalidBlockNumber &&
+		  (entry->row_map < entry->start || entry->row_map - entry->start >= entry->pages))))
 		return "directory entry describes an impossible row group";
 	return NULL;
 }
@@ -431,6 +433,8 @@ void
 hy_change_begin(HyChange *change, Relation rel)
 {
 	change->rel = rel;
+	change->other_buffer = InvalidBuffer;
+	change->other_patch = NULL;
 	change->meta_buffer = ReadBuffer(rel, 0);
 	LockBuffer(change->meta_buffer, BUFFER_LOCK_EXCLUSIVE);
 	change->meta = *meta_of(rel, change->meta_buffer);
@@ -485,6 +489,8 @@ hy_change_commit(HyChange *change, HyRecord record, BlockNumber block, const uin
 						 &entries[i], sizeof(HyEntry));
 		hy_patch_add_to_wal(&wal, buffer, entry_patch, false);
 	}
+	if (change->other_patch != NULL)
+		hy_patch_add_to_wal(&wal, change->other_buffer, change->other_patch, false);
 	om_wal_commit(&wal);
 	if (BufferIsValid(buffer))
 		UnlockReleaseBuffer(buffer);

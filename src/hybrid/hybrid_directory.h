@@ -70,6 +70,9 @@ typedef struct HyChange
 	Relation rel;
 	Buffer meta_buffer;
 	HyMeta meta; /* copy: change it, commit logs it */
+	/* another opaque page, exclusively locked, and a PATCH op for it: into the same record */
+	Buffer other_buffer;
+	const struct HyPatch *other_patch;
 } HyChange;
 
 extern void hy_change_begin(HyChange *change, Relation rel);

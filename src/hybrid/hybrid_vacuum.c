@@ -49,7 +49,9 @@ page_is_ours(Relation rel, const HyEntry *entry, uint32 index)
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = (const char *) BufferGetPage(buffer);
-	ours = !PageIsNew(BufferGetPage(buffer)) && hy_page_check(page, RG_PAGE_DATA) == NULL &&
+	ours = !PageIsNew(BufferGetPage(buffer)) &&
+		   (hy_page_check(page, RG_PAGE_DATA) == NULL || hy_page_check(page, RG_PAGE_MAP) == NULL ||
+			hy_page_check(page, RG_PAGE_MAP_DENSE) == NULL) &&
 		   hy_page_header(page)->group_id == entry->group_id &&
 		   hy_page_header(page)->index == index;
 	UnlockReleaseBuffer(buffer);
@@ -123,8 +125,10 @@ typedef enum Treatment
 } Treatment;
 
 static Treatment
-choose_treatment(const HyEntry *entry, TransactionId cutoff)
+choose_treatment(const HyEntry *entry, TransactionId cutoff, bool orphan)
 {
+	if (entry->state == HY_MAP && orphan)
+		return TREAT_FREE;
 	if ((entry->state != HY_GROUP && entry->state != HY_LOADING) ||
 		!TransactionIdIsNormal(entry->xmin) || hy_entry_frozen(entry))
 		return TREAT_NOT;
@@ -146,15 +150,15 @@ choose_treatment(const HyEntry *entry, TransactionId cutoff)
 }
 
 /*
- * Treat one entry.  What takes reading is read first: nobody but VACUUM, and
+ * Treat one entry.  orphan: it is a row map whose group is gone.  What takes reading is read first: nobody but VACUUM, and
  * only one at a time, changes the entry of a transaction that has ended.  Then, under the
  * directory's lock, the entry must be what it was.
  */
 static void
-vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
+vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff, bool orphan)
 {
 	HyEntry entry = found->entry;
-	Treatment treatment = choose_treatment(&entry, cutoff);
+	Treatment treatment = choose_treatment(&entry, cutoff, orphan);
 	ColDesc *columns = NULL;
 	int column_count = 0;
 	uint32 pages = entry.pages;
@@ -201,7 +205,7 @@ vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 					hy_meta_count_group(&change.meta, &entry, -1);
 					hy_meta_count_columns(&change.meta, columns, column_count, -1);
 				}
-				else if ((entry.flags & HY_FLAG_WHOLE) == 0)
+				else if (entry.state == HY_LOADING && (entry.flags & HY_FLAG_WHOLE) == 0)
 					change.meta.opaque_pages += pages;
 				change.meta.free_pages += pages;
 				if (pages > 0)
@@ -313,8 +317,18 @@ repair_all_visible(Relation rel, const HyDirEntry *entries, uint32 count)
 	hy_set_all_visible(rel, 0, 1);
 	for (uint32 i = 0; i < count; i++)
 		if (entries[i].entry.state == HY_GROUP || entries[i].entry.state == HY_FREE ||
-			entries[i].entry.state == HY_SYSTEM)
+			entries[i].entry.state == HY_SYSTEM || entries[i].entry.state == HY_MAP)
 			hy_set_all_visible(rel, entries[i].entry.start, entries[i].entry.pages);
+}
+
+/* is there a group with this number?  Groups come first. */
+static bool
+has_group(const HyDirEntry *entries, uint32 groups, uint64 group_id)
+{
+	for (uint32 i = 0; i < groups; i++)
+		if (entries[i].entry.group_id == group_id)
+			return true;
+	return false;
 }
 
 /*
@@ -326,6 +340,7 @@ vacuum_directory(Relation rel, TransactionId cutoff, bool repair)
 {
 	const HyDirectory *dir = hy_directory(rel);
 	uint32 count = dir->entry_count;
+	uint32 groups = dir->group_count;
 	HyDirEntry *entries;
 	HyMeta meta;
 
@@ -339,7 +354,9 @@ vacuum_directory(Relation rel, TransactionId cutoff, bool repair)
 	{
 		if (repair)
 			om_vacuum_delay_point();
-		vacuum_entry(rel, &entries[i], cutoff);
+		vacuum_entry(rel, &entries[i], cutoff,
+					 entries[i].entry.state == HY_MAP &&
+						 !has_group(entries, groups, entries[i].entry.group_id));
 	}
 	pfree(entries);
 	if (repair)

@@ -53,6 +53,23 @@ report(Check *check, BlockNumber block, const char *problem)
 	tuplestore_putvalues(check->result->setResult, check->result->setDesc, values, nulls);
 }
 
+/* kind that a page should have */
+static RgPageKind
+page_kind(const HyEntry *entry, BlockNumber block, const char *page)
+{
+	switch ((HyState) entry->state)
+	{
+		case HY_FREE: /* any */
+			return (RgPageKind) hy_page_header(page)->kind;
+		case HY_SYSTEM:
+			return RG_PAGE_DIRECTORY;
+		case HY_MAP:
+			return RG_PAGE_MAP_DENSE;
+		default:
+			return entry->state == HY_GROUP && block == entry->row_map ? RG_PAGE_MAP : RG_PAGE_DATA;
+	}
+}
+
 /* pages of a run: frame, and for groups whose they are */
 static void
 check_pages(Check *check, const HyEntry *entry, BlockNumber nblocks)
@@ -60,7 +77,6 @@ check_pages(Check *check, const HyEntry *entry, BlockNumber nblocks)
 	for (uint32 i = 0; i < entry->pages; i++)
 	{
 		BlockNumber block = entry->start + i;
-		RgPageKind kind = entry->state == HY_SYSTEM ? RG_PAGE_DIRECTORY : RG_PAGE_DATA;
 		const char *problem = NULL;
 		Buffer buffer;
 
@@ -69,8 +85,9 @@ check_pages(Check *check, const HyEntry *entry, BlockNumber nblocks)
 			hy_corrupted(check->rel, block, "directory lists pages behind the end of the file");
 		buffer = ReadBufferExtended(check->rel, MAIN_FORKNUM, block, RBM_NORMAL, check->strategy);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		problem = hy_page_check((const char *) BufferGetPage(buffer), kind);
-		if (problem == NULL && entry->state == HY_GROUP &&
+		problem = hy_page_check((const char *) BufferGetPage(buffer),
+								page_kind(entry, block, (const char *) BufferGetPage(buffer)));
+		if (problem == NULL && (entry->state == HY_GROUP || entry->state == HY_MAP) &&
 			(hy_page_header((const char *) BufferGetPage(buffer))->group_id != entry->group_id ||
 			 hy_page_header((const char *) BufferGetPage(buffer))->index != i))
 			problem = "page belongs to another row group";

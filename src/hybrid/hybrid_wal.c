@@ -135,7 +135,8 @@ hybrid_apply(char *page, const char *op, uint32 len)
 			return false;
 		memcpy(&init, op, sizeof(init));
 		pos = sizeof(init);
-		if ((init.kind != RG_PAGE_META && init.kind != RG_PAGE_DIRECTORY) ||
+		if ((init.kind != RG_PAGE_META && init.kind != RG_PAGE_DIRECTORY &&
+			 init.kind != RG_PAGE_MAP_DENSE) ||
 			!patches_valid(op, len, pos))
 			return false;
 		hy_page_init(page, (RgPageKind) init.kind, init.index, 0);

@@ -31,7 +31,7 @@ typedef struct HyPatch
 
 /* begin a PATCH op */
 extern void hy_patch_begin(HyPatch *patch);
-/* begin an INIT op of a metapage or directory page */
+/* begin an INIT op of a metapage, a directory page or a page of a dense row map */
 extern void hy_patch_begin_init(HyPatch *patch, RgPageKind kind, uint32 index);
 /* set `len` bytes at `offset` of the page */
 extern void hy_patch_add(HyPatch *patch, uint32 offset, const void *bytes, uint32 len);

@@ -7,6 +7,7 @@
 
 #include "access/transam.h"
 #include "access/visibilitymap.h"
+#include "access/xact.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -20,6 +21,7 @@
 #include "base/stop_point.h"
 #include "codec/column.h"
 #include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_wal.h"
 #include "hybrid/hybrid_write.h"
 
@@ -46,7 +48,7 @@ init_entry(HyEntry *entry, HyChange *change, const HyOwner *owner)
 	note_xid(&change->meta, owner->writer);
 	memset(entry, 0, sizeof(*entry));
 	entry->state = HY_LOADING;
-	entry->group_id = change->meta.next_group_id++;
+	entry->group_id = owner->group_id != 0 ? owner->group_id : change->meta.next_group_id++;
 	entry->xmin = owner->writer;
 	entry->dead_bitmap = entry->row_map = entry->number_map = InvalidBlockNumber;
 }
@@ -111,7 +113,7 @@ reserve_free(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reser
 		if (run.entry.pages > pages && hy_change_find_empty(&change, &block, &slots[1]) &&
 			block == run.block)
 		{
-			/* the rest stays free; without a slot at hand the group keeps it */
+			/* the rest stays free; without a slot at hand the run keeps it */
 			entries[1] = run.entry;
 			entries[1].start += pages;
 			entries[1].pages -= pages;
@@ -156,7 +158,14 @@ reserve_end(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reserv
 	hy_change_end(&change);
 }
 
-/* one data page in an exclusively locked buffer */
+/* pages that a stream takes; the root of the row map comes behind them */
+static uint32
+stream_pages(Size bytes)
+{
+	return (uint32) ((bytes + RG_PAGE_PAYLOAD - 1) / RG_PAGE_PAYLOAD);
+}
+
+/* one page of a group's run in an exclusively locked buffer */
 static void
 fill_page(Relation rel, Buffer buffer, const HyEntry *entry, uint32 index, const char *stream,
 		  Size bytes)
@@ -164,11 +173,14 @@ fill_page(Relation rel, Buffer buffer, const HyEntry *entry, uint32 index, const
 	Page page = BufferGetPage(buffer);
 	Size from = (Size) index * RG_PAGE_PAYLOAD;
 	uint32 used = from < bytes ? (uint32) Min(bytes - from, RG_PAGE_PAYLOAD) : 0;
+	bool is_map = index == stream_pages(bytes);
 
 	START_CRIT_SECTION();
-	hy_page_init((char *) page, RG_PAGE_DATA, index, entry->group_id);
+	hy_page_init((char *) page, is_map ? RG_PAGE_MAP : RG_PAGE_DATA, index, entry->group_id);
 	((RgPageHeader *) ((char *) page + RG_PAGE_HEADER_OFF))->used = used;
-	if (used > 0)
+	if (is_map)
+		hy_map_root_init((char *) page);
+	else if (used > 0)
 		memcpy((char *) page + RG_PAGE_PAYLOAD_OFF, stream + from, used);
 	MarkBufferDirty(buffer);
 	if (RelationNeedsWAL(rel))
@@ -202,6 +214,21 @@ hy_set_all_visible(Relation rel, BlockNumber start, uint32 pages)
 		ReleaseBuffer(vm_buffer);
 }
 
+/* page i of a run, exclusively locked: added, or one of a free run */
+static Buffer
+run_page(Relation rel, const HyEntry *entry, bool extend, uint32 i)
+{
+	Buffer buffer;
+
+	if (!extend)
+		return ReadBufferExtended(rel, MAIN_FORKNUM, entry->start + i, RBM_ZERO_AND_LOCK, NULL);
+	buffer = om_extend_run(rel);
+	if (BufferGetBlockNumber(buffer) != entry->start + i)
+		elog(ERROR, "unexpected block %u added to table \"%s\" instead of %u",
+			 BufferGetBlockNumber(buffer), RelationGetRelationName(rel), entry->start + i);
+	return buffer;
+}
+
 /* step 2 */
 static void
 fill_run(Relation rel, const HyEntry *entry, bool extend, const char *stream, Size bytes)
@@ -211,20 +238,37 @@ fill_run(Relation rel, const HyEntry *entry, bool extend, const char *stream, Si
 		Buffer buffer;
 
 		CHECK_FOR_INTERRUPTS();
-		if (extend)
-		{
-			buffer = om_extend_run(rel);
-			if (BufferGetBlockNumber(buffer) != entry->start + i)
-				elog(ERROR, "unexpected block %u added to table \"%s\" instead of %u",
-					 BufferGetBlockNumber(buffer), RelationGetRelationName(rel), entry->start + i);
-		}
-		else
-			buffer =
-				ReadBufferExtended(rel, MAIN_FORKNUM, entry->start + i, RBM_ZERO_AND_LOCK, NULL);
+		buffer = run_page(rel, entry, extend, i);
 		fill_page(rel, buffer, entry, i, stream, bytes);
 		UnlockReleaseBuffer(buffer);
 		STOP_POINT("hybrid_page_added");
 	}
+}
+
+/* step 1; true: at the end of the file, and the extension lock is held */
+static bool
+reserve(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reserved)
+{
+	if (reserve_free(rel, pages, owner, reserved))
+		return false;
+	LockRelationForExtension(rel, ExclusiveLock);
+	reserve_end(rel, pages, owner, reserved);
+	return true;
+}
+
+/* the reserved entry under the directory's lock: it must be what it was */
+static void
+begin_publication(Relation rel, const HyReserved *reserved, HyChange *change)
+{
+	HyEntry now;
+
+	hy_change_begin(change, rel);
+	hy_change_read(change, reserved->block, reserved->slot, &now);
+	if (now.state != HY_LOADING || now.group_id != reserved->entry.group_id)
+		elog(ERROR, "row group " UINT64_FORMAT " of table \"%s\" is not being loaded any more",
+			 reserved->entry.group_id, RelationGetRelationName(rel));
+	if (!(now.flags & HY_FLAG_WHOLE))
+		change->meta.opaque_pages += reserved->entry.pages;
 }
 
 /* step 3 */
@@ -234,16 +278,9 @@ publish(Relation rel, HyReserved *reserved, const char *stream, const HyOwner *o
 	const RgHeader *header = (const RgHeader *) stream;
 	const ColDesc *columns = (const ColDesc *) (stream + sizeof(RgHeader));
 	HyEntry *entry = &reserved->entry;
-	HyEntry now;
 	HyChange change;
 
-	hy_change_begin(&change, rel);
-	hy_change_read(&change, reserved->block, reserved->slot, &now);
-	if (now.state != HY_LOADING || now.group_id != entry->group_id)
-		elog(ERROR, "row group " UINT64_FORMAT " of table \"%s\" is not being loaded any more",
-			 entry->group_id, RelationGetRelationName(rel));
-	if (!(now.flags & HY_FLAG_WHOLE))
-		change.meta.opaque_pages += entry->pages;
+	begin_publication(rel, reserved, &change);
 	if (change.meta.next_row + header->rows > HY_ROW_LIMIT)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -257,6 +294,7 @@ publish(Relation rel, HyReserved *reserved, const char *stream, const HyOwner *o
 	entry->cmin = owner->cmin;
 	entry->stream_bytes = header->stream_bytes;
 	entry->raw_bytes = header->raw_bytes;
+	entry->row_map = entry->start + stream_pages(header->stream_bytes);
 	change.meta.next_row += TYPEALIGN64(HY_ROW_ALIGN, (uint64) header->rows);
 	if (!owner->frozen)
 		note_xid(&change.meta, owner->xmin);
@@ -270,16 +308,9 @@ void
 hy_write_group(Relation rel, char *stream, Size bytes, const HyOwner *owner)
 {
 	RgHeader *header = (RgHeader *) stream;
-	uint32 pages = (uint32) ((bytes + RG_PAGE_PAYLOAD - 1) / RG_PAGE_PAYLOAD);
-	bool extend;
 	HyReserved reserved;
+	bool extend = reserve(rel, stream_pages(bytes) + 1, owner, &reserved);
 
-	extend = !reserve_free(rel, pages, owner, &reserved);
-	if (extend)
-	{
-		LockRelationForExtension(rel, ExclusiveLock);
-		reserve_end(rel, pages, owner, &reserved);
-	}
 	/* from here on VACUUM has something to do, whether this succeeds or not: an abort makes them dead rows */
 	pgstat_count_heap_insert(rel, header->rows);
 	STOP_POINT("hybrid_reserved");
@@ -294,6 +325,55 @@ hy_write_group(Relation rel, char *stream, Size bytes, const HyOwner *owner)
 	STOP_POINT("hybrid_pages_written");
 
 	publish(rel, &reserved, stream, owner);
+}
+
+void
+hy_write_map(Relation rel, const HyEntry *group, uint32 offset)
+{
+	TransactionId xid = GetCurrentTransactionId();
+	HyOwner owner = { .xmin = xid, .writer = xid, .group_id = group->group_id };
+	uint32 pages = (group->rows + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS;
+	HyReserved reserved;
+	HyEntry *entry = &reserved.entry;
+	HyChange change;
+	HyPatch patch;
+	bool extend = reserve(rel, pages, &owner, &reserved);
+
+	for (uint32 i = 0; i < entry->pages; i++)
+	{
+		Buffer buffer;
+		OmWal wal;
+
+		CHECK_FOR_INTERRUPTS();
+		hy_patch_begin_init(&patch, RG_PAGE_MAP_DENSE, i);
+		hy_patch_add(&patch, RG_PAGE_HEADER_OFF + offsetof(RgPageHeader, group_id),
+					 &entry->group_id, sizeof(entry->group_id));
+		buffer = run_page(rel, entry, extend, i);
+		om_wal_begin(&wal, rel, OM_WAL_HYBRID, HY_REC_MAP_PAGE);
+		hy_patch_add_to_wal(&wal, buffer, &patch, true);
+		om_wal_commit(&wal);
+		UnlockReleaseBuffer(buffer);
+		STOP_POINT("hybrid_map_page_added");
+	}
+	if (extend)
+		UnlockRelationForExtension(rel, ExclusiveLock);
+	hy_set_all_visible(rel, entry->start, entry->pages);
+	STOP_POINT("hybrid_map_written");
+
+	begin_publication(rel, &reserved, &change);
+	entry->state = HY_MAP;
+	entry->flags = 0;
+	entry->xmin = InvalidTransactionId;
+	entry->first_row = group->first_row;
+	hy_patch_begin(&patch);
+	hy_patch_add(&patch, offset, &entry->start, sizeof(entry->start));
+	change.other_buffer = ReadBuffer(rel, group->row_map);
+	change.other_patch = &patch;
+	LockBuffer(change.other_buffer, BUFFER_LOCK_EXCLUSIVE);
+	hy_change_commit(&change, HY_REC_MAP, reserved.block, &reserved.slot, entry, 1);
+	UnlockReleaseBuffer(change.other_buffer);
+	hy_change_end(&change);
+	STOP_POINT("hybrid_map_published");
 }
 
 void

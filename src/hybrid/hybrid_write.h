@@ -17,6 +17,7 @@ typedef struct HyOwner
 	CommandId cmin;
 	bool frozen;		  /* visible to all at once */
 	TransactionId writer; /* in the entry while it is LOADING */
+	uint64 group_id;	  /* 0 = a new one */
 } HyOwner;
 
 /*
@@ -28,6 +29,12 @@ typedef struct HyOwner
  */
 extern void hy_write_group(Relation rel, char *stream, Size bytes, const HyOwner *owner);
 extern void hy_group_published(Relation rel);
+
+/*
+ * Write a dense row map for the group, and name it in the map's root, at `offset` of that page, and in
+ * the directory.  Locks nothing meanwhile but what hy_write_group locks.
+ */
+extern void hy_write_map(Relation rel, const HyEntry *group, uint32 offset);
 
 /* set PD_ALL_VISIBLE's counterpart in the visibility map for a run of opaque pages */
 extern void hy_set_all_visible(Relation rel, BlockNumber start, uint32 pages);
