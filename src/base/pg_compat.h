@@ -68,6 +68,18 @@ om_extend_run(Relation rel)
 #endif
 }
 
+/*
+ * om_buffer_for_tuple --- a page of the main fork with room for a tuple, exclusively locked; *vm_buffer is
+ * pinned if the page is all-visible.
+ */
+#if PG_VERSION_NUM >= 160000
+#define om_buffer_for_tuple(rel, bytes, vm_buffer) \
+	RelationGetBufferForTuple(rel, bytes, InvalidBuffer, 0, NULL, vm_buffer, NULL, 0)
+#else
+#define om_buffer_for_tuple(rel, bytes, vm_buffer) \
+	RelationGetBufferForTuple(rel, bytes, InvalidBuffer, 0, NULL, vm_buffer, NULL)
+#endif
+
 /* identity of a relation's file, and the table AM callback that makes a new one */
 #if PG_VERSION_NUM >= 160000
 #define relation_set_new_file relation_set_new_filelocator

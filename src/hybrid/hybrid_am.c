@@ -213,5 +213,6 @@ hybrid_init(void)
 {
 	hybrid_wal_init();
 	hybrid_load_init();
+	hybrid_fetch_init();
 	hybrid_planner_init();
 }

@@ -13,10 +13,12 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/pg_compat.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_fetch.h"
 #include "hybrid/hybrid_load.h"
@@ -234,6 +236,122 @@ hy_fetch_again(TupleTableSlot *slot)
 		elog(ERROR, "could not find cold row " UINT64_FORMAT " of table \"%s\" again", row,
 			 RelationGetRelationName(rel));
 	table_close(rel, NoLock);
+}
+
+/* ---- values for headers ---- */
+
+/* tables whose groups a transaction keeps open for hy_fetch_columns: a table and those it refers to */
+#define KEPT_MAX 4
+
+typedef struct HyKept
+{
+	MemoryContext context; /* child of the transaction's; everything below; NULL: unused */
+	Oid relid;
+	OmRelFile file;
+	TupleDesc desc;
+	bool stale; /* the table's definition may have changed */
+	bool
+		busy; /* being read; found so at the next call, it was left by an error, with its pins gone */
+	uint64 last_use;
+	HyColdFetch fetch;
+} HyKept;
+
+static HyKept *kept_tables[KEPT_MAX];
+static uint64 kept_use_count = 0;
+
+/* MemoryContextCallback: the transaction ends, or we let go of it */
+static void
+kept_forget(void *arg)
+{
+	for (int i = 0; i < KEPT_MAX; i++)
+		if (kept_tables[i] == arg)
+			kept_tables[i] = NULL;
+}
+
+/* relcache callback */
+static void
+kept_invalidate(Datum arg, Oid relid)
+{
+	for (int i = 0; i < KEPT_MAX; i++)
+		if (kept_tables[i] != NULL && (relid == InvalidOid || relid == kept_tables[i]->relid))
+			kept_tables[i]->stale = true;
+}
+
+static HyKept *
+keep_table(Relation rel)
+{
+	OmRelFile file = OM_RELATION_FILE(rel);
+	MemoryContext context;
+	MemoryContext old;
+	MemoryContextCallback *callback;
+	HyKept *keep;
+	int slot = 0;
+
+	for (int i = 0; i < KEPT_MAX; i++)
+	{
+		if (kept_tables[i] != NULL && (kept_tables[i]->stale || kept_tables[i]->busy))
+			MemoryContextDelete(kept_tables[i]->context);
+		if (kept_tables[i] != NULL && kept_tables[i]->relid == RelationGetRelid(rel) &&
+			memcmp(&kept_tables[i]->file, &file, sizeof(file)) == 0)
+			return kept_tables[i];
+		if (kept_tables[slot] != NULL &&
+			(kept_tables[i] == NULL || kept_tables[i]->last_use < kept_tables[slot]->last_use))
+			slot = i;
+	}
+	if (kept_tables[slot] != NULL)
+		MemoryContextDelete(kept_tables[slot]->context);
+	context =
+		AllocSetContextCreate(TopTransactionContext, "omendb kept groups", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	keep = palloc0(sizeof(HyKept));
+	keep->context = context;
+	keep->relid = RelationGetRelid(rel);
+	keep->file = file;
+	keep->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
+	cold_fetch_init(&keep->fetch, rel);
+	keep->fetch.values = AllocSetContextCreate(context, "omendb values", ALLOCSET_SMALL_SIZES);
+	callback = palloc0(sizeof(MemoryContextCallback));
+	callback->func = kept_forget;
+	callback->arg = keep;
+	MemoryContextRegisterResetCallback(context, callback);
+	MemoryContextSwitchTo(old);
+	kept_tables[slot] = keep;
+	return keep;
+}
+
+void
+hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, const bool *needed, Datum *values,
+				 bool *nulls)
+{
+	HyKept *keep = keep_table(rel);
+	HyColdFetch *fetch = &keep->fetch;
+	MemoryContext old;
+	HyOpenGroup *open;
+
+	keep->last_use = ++kept_use_count;
+	keep->busy = true;
+	fetch->rel = rel;
+	open = open_group(fetch, *entry, keep->desc);
+	open->source.rel = rel;
+	open->last_use = ++fetch->use_count;
+	MemoryContextReset(fetch->values);
+	old = MemoryContextSwitchTo(fetch->values);
+	for (int i = 0; i < keep->desc->natts; i++)
+	{
+		values[i] = (Datum) 0;
+		nulls[i] = true;
+		if (needed == NULL || needed[i])
+			values[i] = rg_value(open->group, i, (uint32) (row - entry->first_row), &nulls[i]);
+	}
+	MemoryContextSwitchTo(old);
+	hy_source_release(&open->source);
+	keep->busy = false;
+}
+
+void
+hybrid_fetch_init(void)
+{
+	CacheRegisterRelcacheCallback(kept_invalidate, (Datum) 0);
 }
 
 /* ---- index fetch ---- */

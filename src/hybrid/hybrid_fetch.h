@@ -7,8 +7,21 @@
 
 #include "access/tableam.h"
 
+#include "hybrid/hybrid_format.h"
+
 /* a cold row by number, for a snapshot, with all its values in the slot's own memory */
 extern bool hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTableSlot *slot);
+
+/*
+ * Values of a cold row, without a look at who may see it: those of `needed` columns (NULL: all), others as NULL.
+ * By-reference values live until the next call.  Groups stay open until the transaction ends, for
+ * who changes many rows of them; no pin is left behind.
+ */
+extern void hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, const bool *needed,
+							 Datum *values, bool *nulls);
+
+/* at start-up: relcache callback */
+extern void hybrid_fetch_init(void);
 
 /* the values of a cold slot whose scan has moved on or ended */
 extern void hy_fetch_again(TupleTableSlot *slot);

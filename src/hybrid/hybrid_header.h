@@ -15,6 +15,7 @@
 #include "utils/snapshot.h"
 
 #include "hybrid/hybrid_format.h"
+#include "hybrid/hybrid_map.h"
 
 /* is this tuple of a heap page a header?  It is never a row of its own: whoever reads hot rows skips it. */
 static inline bool
@@ -52,8 +53,8 @@ typedef enum HyHeaderState
  * HY_HEADER_THERE: *tuple describes the header in *buffer, which is pinned and share-locked, both the caller's to
  * undo.  Otherwise nothing is held.  Locks a map page, then a heap page, one at a time.
  */
-extern HyHeaderState hy_header_look(Relation rel, const HyEntry *entry, uint64 row,
-									HeapTuple tuple, Buffer *buffer);
+extern HyHeaderState hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple,
+									Buffer *buffer);
 
 /*
  * hy_row_visible --- is the row, of a group that the snapshot sees, there for the snapshot?
@@ -62,6 +63,20 @@ extern HyHeaderState hy_header_look(Relation rel, const HyEntry *entry, uint64 r
  */
 extern bool hy_row_visible(Relation rel, const HyEntry *entry, uint64 row, Snapshot snapshot,
 						   bool *all_dead);
+
+/* the same for a row whose group is to be judged as well */
+extern bool hy_cold_visible(Relation rel, const HyEntry *entry, uint64 row, Snapshot snapshot,
+							bool *all_dead);
+
+/*
+ * hy_rows_visible --- many rows of a group at once: those of `items`, from row `from` of the group on.
+ *
+ * Bit i of the words is row from + i.  invisible: not there for the snapshot; touched: has a header.
+ * Bits are only set.  Locks one heap page at a time, with its header's row as hy_row_visible does.
+ */
+extern void hy_rows_visible(Relation rel, const HyEntry *entry, const HyMapItem *items,
+							uint32 count, Snapshot snapshot, uint32 from, uint64 *invisible,
+							uint64 *touched);
 
 /*
  * hy_header_get --- the row's header, made if there is none.

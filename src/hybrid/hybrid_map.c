@@ -1,0 +1,314 @@
+/*
+ * hybrid_map.c
+ *		The row map of a group: see hybrid_map.h, and README.md, "Headers".
+ */
+#include "postgres.h"
+
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+#include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_map.h"
+#include "hybrid/hybrid_wal.h"
+#include "hybrid/hybrid_write.h"
+
+/* ---- pages ---- */
+
+void
+hy_map_root_init(char *page)
+{
+	HyMapRoot *root = (HyMapRoot *) (page + RG_PAGE_PAYLOAD_OFF);
+
+	((RgPageHeader *) (page + RG_PAGE_HEADER_OFF))->used = sizeof(HyMapRoot);
+	root->dense = InvalidBlockNumber;
+}
+
+/* a page of the group's map, locked and checked */
+static Buffer
+lock_page(Relation rel, const HyEntry *entry, BlockNumber block, RgPageKind kind, int mode)
+{
+	Buffer buffer;
+	const char *problem;
+
+	/* behind the end of the file the read fails by itself */
+	if (block == 0 || block >= HY_COLD_BLOCK)
+		hy_corrupted(rel, block, "row map leads to a page that is none of it");
+	buffer = ReadBuffer(rel, block);
+	LockBuffer(buffer, mode);
+	problem = hy_page_check((const char *) BufferGetPage(buffer), kind);
+	if (problem == NULL &&
+		hy_page_header((const char *) BufferGetPage(buffer))->group_id != entry->group_id)
+		problem = "row map belongs to another row group";
+	if (problem != NULL)
+		hy_corrupted(rel, block, problem);
+	return buffer;
+}
+
+static const HyMapRoot *
+root_of(Relation rel, Buffer buffer)
+{
+	const char *page = (const char *) BufferGetPage(buffer);
+	const HyMapRoot *root = (const HyMapRoot *) (page + RG_PAGE_PAYLOAD_OFF);
+
+	if (root->count > HY_MAP_ROWS)
+		hy_corrupted(rel, BufferGetBlockNumber(buffer), "row map has too many entries");
+	return root;
+}
+
+static Buffer
+lock_root(Relation rel, const HyEntry *entry, int mode)
+{
+	if (entry->row_map == InvalidBlockNumber)
+		hy_corrupted(rel, entry->start, "row group has no row map");
+	return lock_page(rel, entry, entry->row_map, RG_PAGE_MAP, mode);
+}
+
+/* the page of the dense map that has the row */
+static Buffer
+lock_dense(Relation rel, const HyEntry *entry, BlockNumber dense, uint32 row, int mode)
+{
+	uint32 vector = row / COL_VECTOR_ROWS;
+	Buffer buffer = lock_page(rel, entry, dense + vector, RG_PAGE_MAP_DENSE, mode);
+
+	if (hy_page_header((const char *) BufferGetPage(buffer))->index != vector)
+		hy_corrupted(rel, dense + vector, "page of a row map is out of place");
+	return buffer;
+}
+
+static const HyMapDense *
+dense_of(Buffer buffer)
+{
+	return (const HyMapDense *) ((const char *) BufferGetPage(buffer) + RG_PAGE_PAYLOAD_OFF);
+}
+
+static void
+get_tid(const uint16 stored[3], ItemPointer tid)
+{
+	memcpy(tid, stored, sizeof(ItemPointerData));
+}
+
+/* position of a row in the root's list, or -1 */
+static int
+find_in_list(const HyMapRoot *root, uint32 row)
+{
+	/* the last one counts: one taken away may have come again */
+	for (int i = root->count - 1; i >= 0; i--)
+		if (root->rows[i] == row)
+			return i;
+	return -1;
+}
+
+/* ---- reading ---- */
+
+HyMapAnswer
+hy_map_find(Relation rel, const HyEntry *entry, uint32 row)
+{
+	HyMapAnswer answer = { 0 };
+	Buffer buffer = lock_root(rel, entry, BUFFER_LOCK_SHARE);
+	const HyMapRoot *root = root_of(rel, buffer);
+	BlockNumber dense = root->dense;
+	int at = find_in_list(root, row);
+
+	if (at >= 0)
+		get_tid(root->tids[at], &answer.tid);
+	answer.found = at >= 0 && ItemPointerIsValid(&answer.tid);
+	answer.removals = root->removals;
+	UnlockReleaseBuffer(buffer);
+	if (!answer.found && dense != InvalidBlockNumber)
+	{
+		const HyMapDense *page;
+
+		buffer = lock_dense(rel, entry, dense, row, BUFFER_LOCK_SHARE);
+		page = dense_of(buffer);
+		get_tid(page->tids[row % COL_VECTOR_ROWS], &answer.tid);
+		answer.found = ItemPointerIsValid(&answer.tid);
+		answer.removals += page->removals;
+		UnlockReleaseBuffer(buffer);
+	}
+	return answer;
+}
+
+bool
+hy_map_any(Relation rel, const HyEntry *entry)
+{
+	Buffer buffer;
+	bool any;
+
+	/* made before there were headers */
+	if (entry->row_map == InvalidBlockNumber)
+		return false;
+	buffer = lock_root(rel, entry, BUFFER_LOCK_SHARE);
+	/* a dense map comes when the list is full */
+	any = root_of(rel, buffer)->count > 0;
+	UnlockReleaseBuffer(buffer);
+	return any;
+}
+
+static int
+compare_items(const void *a, const void *b)
+{
+	uint32 x = ((const HyMapItem *) a)->row;
+	uint32 y = ((const HyMapItem *) b)->row;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/* add the items of rows [from, to) in the dense map's page of `vector` */
+static uint32
+list_dense(const HyMapDense *page, uint32 vector, uint32 from, uint32 to, HyMapItem *items,
+		   uint32 count)
+{
+
+	for (uint32 i = 0; i < COL_VECTOR_ROWS; i++)
+	{
+		uint32 row = vector * COL_VECTOR_ROWS + i;
+		HyMapItem item = { .row = row };
+
+		get_tid(page->tids[i], &item.tid);
+		if (row >= from && row < to && ItemPointerIsValid(&item.tid))
+			items[count++] = item;
+	}
+	return count;
+}
+
+uint32
+hy_map_list(Relation rel, const HyEntry *entry, uint32 from, uint32 to, HyMapItem **items)
+{
+	Buffer buffer;
+	const HyMapRoot *root;
+	BlockNumber dense;
+	uint32 count = 0;
+	uint32 room;
+
+	*items = NULL;
+	if (entry->row_map == InvalidBlockNumber || from >= to)
+		return 0;
+	buffer = lock_root(rel, entry, BUFFER_LOCK_SHARE);
+	root = root_of(rel, buffer);
+	dense = root->dense;
+	if (root->count == 0)
+	{
+		UnlockReleaseBuffer(buffer);
+		return 0;
+	}
+	room = root->count + (dense != InvalidBlockNumber ? to - from + COL_VECTOR_ROWS : 0);
+	*items = palloc(room * sizeof(HyMapItem));
+	for (uint32 i = 0; i < root->count; i++)
+	{
+		HyMapItem item = { .row = root->rows[i] };
+
+		get_tid(root->tids[i], &item.tid);
+		if (item.row >= from && item.row < to && ItemPointerIsValid(&item.tid))
+			(*items)[count++] = item;
+	}
+	UnlockReleaseBuffer(buffer);
+	if (dense != InvalidBlockNumber)
+		for (uint32 vector = from / COL_VECTOR_ROWS; vector <= (to - 1) / COL_VECTOR_ROWS; vector++)
+		{
+			buffer = lock_dense(rel, entry, dense, vector * COL_VECTOR_ROWS, BUFFER_LOCK_SHARE);
+			count = list_dense(dense_of(buffer), vector, from, to, *items, count);
+			UnlockReleaseBuffer(buffer);
+		}
+	qsort(*items, count, sizeof(HyMapItem), compare_items);
+	if (count == 0)
+	{
+		pfree(*items);
+		*items = NULL;
+	}
+	return count;
+}
+
+/* ---- writing ---- */
+
+bool
+hy_map_lock(Relation rel, const HyEntry *entry, uint32 row, HyMapPlace *place)
+{
+	const HyMapRoot *root;
+	BlockNumber dense;
+	ItemPointerData tid;
+	int at;
+
+	ItemPointerSetInvalid(&tid);
+	place->row = row;
+	place->dense = place->full = false;
+	place->buffer = lock_root(rel, entry, BUFFER_LOCK_EXCLUSIVE);
+	root = root_of(rel, place->buffer);
+	dense = root->dense;
+	at = find_in_list(root, row);
+	if (at >= 0)
+		get_tid(root->tids[at], &tid);
+	place->full = root->count == HY_MAP_ROWS;
+	if (!ItemPointerIsValid(&tid) && dense != InvalidBlockNumber)
+	{
+		/* nothing is added to the list any more, so it can be let go */
+		UnlockReleaseBuffer(place->buffer);
+		place->buffer = lock_dense(rel, entry, dense, row, BUFFER_LOCK_EXCLUSIVE);
+		place->dense = true;
+		place->full = false;
+		get_tid(dense_of(place->buffer)->tids[row % COL_VECTOR_ROWS], &tid);
+	}
+	if (!ItemPointerIsValid(&tid))
+		return true;
+	hy_map_unlock(place);
+	return false;
+}
+
+void
+hy_map_unlock(HyMapPlace *place)
+{
+	UnlockReleaseBuffer(place->buffer);
+	place->buffer = InvalidBuffer;
+}
+
+/* offset in the page of a member of its payload */
+#define MAP_OFFSET(type, member) ((uint32) (RG_PAGE_PAYLOAD_OFF + offsetof(type, member)))
+
+void
+hy_map_add(Relation rel, const HyMapPlace *place, const ItemPointerData *tid)
+{
+	OmWal wal;
+	HyPatch patch;
+
+	Assert(!place->full);
+	hy_patch_begin(&patch);
+	if (place->dense)
+		hy_patch_add(&patch,
+					 MAP_OFFSET(HyMapDense, tids) +
+						 place->row % COL_VECTOR_ROWS * (uint32) sizeof(ItemPointerData),
+					 tid, sizeof(*tid));
+	else
+	{
+		const HyMapRoot *root =
+			(const HyMapRoot *) ((const char *) BufferGetPage(place->buffer) + RG_PAGE_PAYLOAD_OFF);
+		uint16 count = root->count;
+
+		hy_patch_add(&patch, MAP_OFFSET(HyMapRoot, rows) + count * (uint32) sizeof(uint32),
+					 &place->row, sizeof(place->row));
+		hy_patch_add(&patch, MAP_OFFSET(HyMapRoot, tids) + count * (uint32) sizeof(ItemPointerData),
+					 tid, sizeof(*tid));
+		count++;
+		hy_patch_add(&patch, MAP_OFFSET(HyMapRoot, count), &count, sizeof(count));
+	}
+	om_wal_begin(&wal, rel, OM_WAL_HYBRID, HY_REC_MAP_ADD);
+	hy_patch_add_to_wal(&wal, place->buffer, &patch, false);
+	om_wal_commit(&wal);
+}
+
+/* ---- growing ---- */
+
+void
+hy_map_grow(Relation rel, const HyEntry *entry)
+{
+	Buffer buffer;
+	bool done;
+
+	/* one at a time for each group; not by a buffer's lock, for this takes long */
+	LockPage(rel, entry->row_map, ExclusiveLock);
+	buffer = lock_root(rel, entry, BUFFER_LOCK_SHARE);
+	done = root_of(rel, buffer)->dense != InvalidBlockNumber;
+	UnlockReleaseBuffer(buffer);
+	if (!done)
+		hy_write_map(rel, entry, MAP_OFFSET(HyMapRoot, dense));
+	UnlockPage(rel, entry->row_map, ExclusiveLock);
+}
