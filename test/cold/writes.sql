@@ -8,12 +8,16 @@ CREATE INDEX ON w (n);
 CREATE INDEX ON w USING hash (t);
 CREATE INDEX w_half ON w (x) WHERE id % 2 = 0;
 CREATE INDEX ON w (lower(t));
-CREATE FUNCTION look() RETURNS TABLE (path text, n bigint, ids bigint, ns bigint, widths bigint) LANGUAGE plpgsql AS $$
+-- along every path: an index-only scan gives what is in the index
+CREATE FUNCTION look() RETURNS TABLE (path text, n bigint, ids bigint, ns bigint, widths bigint) LANGUAGE plpgsql
+SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 AS $$
 BEGIN
-	FOREACH path IN ARRAY '{seqscan,indexscan,bitmapscan}'::text[] LOOP
-		PERFORM set_config('enable_' || s, CASE WHEN s = path THEN 'on' ELSE 'off' END, true)
+	FOREACH path IN ARRAY '{seqscan,indexscan,bitmapscan,indexonlyscan,parallel}'::text[] LOOP
+		PERFORM set_config('enable_' || s, CASE WHEN s = path OR path = 'parallel' AND s = 'seqscan' OR path = 'indexonlyscan' AND s = 'indexscan' THEN 'on' ELSE 'off' END, true)
 			FROM unnest('{seqscan,indexscan,bitmapscan,indexonlyscan}'::text[]) s;
-		RETURN QUERY EXECUTE format('SELECT %L, count(*), sum(id), sum(n)::bigint, sum(length(wide))::bigint FROM w WHERE n >= -1000', path);
+		PERFORM set_config('max_parallel_workers_per_gather', CASE path WHEN 'parallel' THEN '2' ELSE '0' END, true);
+		RETURN QUERY EXECUTE format('SELECT %L, count(*), %s, sum(n)::bigint, %s FROM w WHERE n >= -1000', path,
+			CASE path WHEN 'indexonlyscan' THEN '0::bigint' ELSE 'sum(id)' END, CASE path WHEN 'indexonlyscan' THEN '0::bigint' ELSE 'sum(length(wide))::bigint' END);
 	END LOOP;
 	RESET enable_seqscan;
 	RESET enable_indexscan;
