@@ -1,12 +1,6 @@
 /*
  * hybrid_build.c
- *		Index builds over both regions.
- *
- * HOT chains, in-progress tuples and uniqueness of hot rows are heap's
- * business: its own build scan runs over the hot ranges.  It insists on a relation whose
- * table access method is heap, so it gets a copy of the relcache entry that says
- * so; swapping the method in the entry itself would be undone by an invalidation
- * in mid-scan.  Cold rows we read ourselves.
+ *		Index builds over both regions; hot rows in hybrid_build_hot.c.
  */
 #include "postgres.h"
 
@@ -18,7 +12,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "utils/memutils.h"
+#include "storage/procarray.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
@@ -29,153 +23,59 @@
 #include "hybrid/hybrid_scan.h"
 #include "hybrid/hybrid_tid.h"
 
-/* ---- heap's view of the table ---- */
-
-/*
- * In a context that outlives the resource owner's records: an error in the scan
- * makes it close "the relation" at abort.
- */
-static Relation
-heap_view_begin(Relation rel)
-{
-	Relation view = MemoryContextAlloc(TopTransactionContext, sizeof(RelationData));
-
-	*view = *rel;
-	view->rd_tableam = GetHeapamTableAmRoutine();
-	view->rd_smgr = NULL;
-	/* its statistics belong to the entry itself */
-	view->pgstat_info = NULL;
-	view->pgstat_enabled = false;
-	/* would dangle if the entry were rebuilt; only the fill factor is read, for pruning */
-	view->rd_options = NULL;
-	return view;
-}
-
-
-/* the storage manager remembers who owns a file handle */
-static void
-heap_view_close(Relation view)
-{
-	RelationCloseSmgr(view);
-}
-
-/* what both builds need to evaluate columns and predicate of an index */
-typedef struct BuildEval
-{
-	EState *estate;
-	ExprContext *econtext;
-	ExprState *predicate;
-	TupleTableSlot *slot;
-	Datum values[INDEX_MAX_KEYS];
-	bool isnull[INDEX_MAX_KEYS];
-} BuildEval;
+/* ---- evaluation ---- */
 
 static void
-eval_begin(BuildEval *eval, Relation rel, struct IndexInfo *index_info)
+eval_begin(HyBuild *build)
 {
-	eval->estate = CreateExecutorState();
-	eval->econtext = GetPerTupleExprContext(eval->estate);
-	eval->slot = table_slot_create(rel, NULL);
-	eval->econtext->ecxt_scantuple = eval->slot;
-	eval->predicate = ExecPrepareQual(index_info->ii_Predicate, eval->estate);
+	build->estate = CreateExecutorState();
+	build->econtext = GetPerTupleExprContext(build->estate);
+	build->slot = table_slot_create(build->rel, NULL);
+	build->econtext->ecxt_scantuple = build->slot;
+	build->predicate = ExecPrepareQual(build->index_info->ii_Predicate, build->estate);
 }
 
-/* index columns of the slot's row; false if the predicate leaves it out */
-static bool
-eval_row(BuildEval *eval, struct IndexInfo *index_info)
+bool
+hy_build_eval(HyBuild *build)
 {
-	MemoryContextReset(eval->econtext->ecxt_per_tuple_memory);
-	if (eval->predicate != NULL && !ExecQual(eval->predicate, eval->econtext))
+	MemoryContextReset(build->econtext->ecxt_per_tuple_memory);
+	if (build->predicate != NULL && !ExecQual(build->predicate, build->econtext))
 		return false;
-	FormIndexDatum(index_info, eval->slot, eval->estate, eval->values, eval->isnull);
+	FormIndexDatum(build->index_info, build->slot, build->estate, build->values, build->isnull);
 	return true;
 }
 
 static void
-eval_end(BuildEval *eval, struct IndexInfo *index_info)
+eval_end(HyBuild *build)
 {
-	ExecDropSingleTupleTableSlot(eval->slot);
-	FreeExecutorState(eval->estate);
+	ExecDropSingleTupleTableSlot(build->slot);
+	FreeExecutorState(build->estate);
 	/* they lived in the executor state */
-	index_info->ii_ExpressionsState = NIL;
-	index_info->ii_PredicateState = NULL;
+	build->index_info->ii_ExpressionsState = NIL;
+	build->index_info->ii_PredicateState = NULL;
 }
 
 /* ---- building ---- */
 
-typedef struct BuildTarget
-{
-	Relation rel;
-	Relation view; /* heap's */
-	Relation index;
-	struct IndexInfo *index_info;
-	bool anyvisible;
-	bool progress;
-	Snapshot snapshot;
-	IndexBuildCallback callback;
-	void *callback_state;
-} BuildTarget;
-
-/*
- * Heap's build scan over hot blocks [start, end) of its view.  With a scan of
- * ours, so that all ranges are seen by one snapshot; it takes that for a parallel one, asks
- * for just these values, and ends it.
- */
 static double
-build_hot_range(const BuildTarget *target, BlockNumber start, BlockNumber end)
-{
-	TableScanDesc scan =
-		table_beginscan_strat(target->view, target->snapshot, 0, NULL, true, false);
-
-	heap_setscanlimits(scan, start, end - start);
-	return GetHeapamTableAmRoutine()->index_build_range_scan(
-		target->view, target->index, target->index_info, true, target->anyvisible, false, 0,
-		InvalidBlockNumber, target->callback, target->callback_state, scan);
-}
-
-/* all hot blocks of [start, end) */
-static double
-build_hot(const BuildTarget *target, const HyHotReader *hot, BlockNumber start, BlockNumber end)
+build_cold(HyBuild *build, HyScan *scan)
 {
 	double tuples = 0;
-	BlockNumber block = hy_hot_block_from(hot, start, true);
 
-	while (block != InvalidBlockNumber && block < end)
-	{
-		uint32 run = hy_directory_run_after(hot->runs, hot->run_count, block);
-		BlockNumber until = run < hot->run_count ? Min(hot->runs[run].start, end) : end;
-
-		tuples += build_hot_range(target, block, until);
-		if (target->progress)
-			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, until);
-		block = hy_hot_block_from(hot, until, true);
-	}
-	return tuples;
-}
-
-static double
-build_cold(const BuildTarget *target, HyScan *scan)
-{
-	BuildEval eval;
-	double tuples = 0;
-
-	eval_begin(&eval, target->rel, target->index_info);
-	while (hy_scan_next_cold(scan, eval.slot))
+	while (hy_scan_next_cold(scan, build->slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		tuples += 1;
-		if (eval_row(&eval, target->index_info))
-			target->callback(target->index, &eval.slot->tts_tid, eval.values, eval.isnull, true,
-							 target->callback_state);
+		if (hy_build_eval(build))
+			build->callback(build->index, &build->slot->tts_tid, build->values, build->isnull, true,
+							build->callback_state);
 	}
-	eval_end(&eval, target->index_info);
 	return tuples;
 }
 
 /* the hot part of a build: what this worker claims, or all that was asked for */
 static double
-build_all_hot(const BuildTarget *target, HyScan *scan, BlockNumber start_blockno,
-			  BlockNumber numblocks)
+build_all_hot(HyBuild *build, HyScan *scan, BlockNumber start_blockno, BlockNumber numblocks)
 {
 	double tuples = 0;
 	BlockNumber end = scan->hot.nblocks;
@@ -185,33 +85,13 @@ build_all_hot(const BuildTarget *target, HyScan *scan, BlockNumber start_blockno
 	{
 		if (numblocks != InvalidBlockNumber && start_blockno + numblocks < end)
 			end = start_blockno + numblocks;
-		return build_hot(target, &scan->hot, start_blockno, end);
+		return hy_build_hot(build, &scan->hot, start_blockno, end);
 	}
 	while ((block = hy_scan_claim_block(scan, block)) != InvalidBlockNumber)
 	{
-		tuples += build_hot(target, &scan->hot, block, scan->hot_until);
+		tuples += hy_build_hot(build, &scan->hot, block, scan->hot_until);
 		block = scan->hot_until;
 	}
-	return tuples;
-}
-
-static double
-build_guarded(BuildTarget *target, HyScan *scan, BlockNumber start_blockno, BlockNumber numblocks)
-{
-	volatile double tuples = 0;
-
-	target->view = heap_view_begin(target->rel);
-	PG_TRY();
-	{
-		tuples = build_all_hot(target, scan, start_blockno, numblocks);
-	}
-	PG_FINALLY();
-	{
-		heap_view_close(target->view);
-	}
-	PG_END_TRY();
-	/* not after an error: the resource owner may still count a reference to it */
-	pfree(target->view);
 	return tuples;
 }
 
@@ -221,18 +101,22 @@ hybrid_index_build_range_scan(Relation rel, Relation index, struct IndexInfo *in
 							  BlockNumber start_blockno, BlockNumber numblocks,
 							  IndexBuildCallback callback, void *callback_state, TableScanDesc scan)
 {
-	BuildTarget target = { .rel = rel,
-						   .index = index,
-						   .index_info = index_info,
-						   .anyvisible = anyvisible,
-						   .progress = progress,
-						   .callback = callback,
-						   .callback_state = callback_state };
+	HyBuild build = { .rel = rel,
+					  .index = index,
+					  .index_info = index_info,
+					  .anyvisible = anyvisible,
+					  .progress = progress,
+					  .callback = callback,
+					  .callback_state = callback_state };
 	HyScan *ours = (HyScan *) scan;
 	Snapshot registered = NULL;
+	BlockNumber nblocks;
 	double tuples = 0;
 
 	hy_load_flush_table(rel);
+	/* before the scan, so that whoever it takes for recently dead is so for it */
+	if (!index_info->ii_Concurrent)
+		build.oldest_xmin = GetOldestNonRemovableTransactionId(rel);
 	if (ours == NULL)
 	{
 		Snapshot snapshot = SnapshotAny;
@@ -243,9 +127,12 @@ hybrid_index_build_range_scan(Relation rel, Relation index, struct IndexInfo *in
 		ours = (HyScan *) hybrid_scan_begin(rel, snapshot, 0, NULL, NULL,
 											SO_TYPE_ANALYZE | SO_ALLOW_STRAT);
 	}
-	target.snapshot = ours->base.rs_snapshot;
+	Assert((ours->base.rs_snapshot == SnapshotAny) == TransactionIdIsValid(build.oldest_xmin));
+	Assert(ours->base.rs_snapshot == SnapshotAny || !anyvisible);
+	nblocks = ours->hot.nblocks;
 	if (progress)
-		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, ours->hot.nblocks);
+		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, nblocks);
+	eval_begin(&build);
 	if (start_blockno == 0 && numblocks == InvalidBlockNumber && ours->cold->group_count > 0)
 	{
 		/* its ranges of blocks would reach from the hot blocks to the cold ones, 2^31 further */
@@ -255,13 +142,16 @@ hybrid_index_build_range_scan(Relation rel, Relation index, struct IndexInfo *in
 					 errmsg("cannot build a brin index on table \"%s\", which has row groups",
 							RelationGetRelationName(rel)),
 					 errhint("Row groups have zone maps of their own on every column.")));
-		tuples += build_cold(&target, ours);
+		tuples += build_cold(&build, ours);
 	}
-	tuples += build_guarded(&target, ours, start_blockno, numblocks);
+	tuples += build_all_hot(&build, ours, start_blockno, numblocks);
+	if (progress)
+		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, nblocks);
 	/* as heap does, the scan is ours to end */
 	hybrid_scan_end(&ours->base);
 	if (registered != NULL)
 		UnregisterSnapshot(registered);
+	eval_end(&build);
 	return tuples;
 }
 
@@ -306,14 +196,14 @@ index_offsets_of_block(IndexTids *tids, BlockNumber block, bool *in_index)
 }
 
 static void
-insert_missing(BuildEval *eval, Relation rel, Relation index, struct IndexInfo *index_info,
-			   ItemPointer tid, struct ValidateIndexState *state)
+insert_missing(HyBuild *build, ItemPointer tid, struct ValidateIndexState *state)
 {
-	if (!eval_row(eval, index_info))
+	if (!hy_build_eval(build))
 		return;
 	/* as in heap's: the row may violate uniqueness, and conflicts are looked for by the index */
-	index_insert(index, eval->values, eval->isnull, tid, rel,
-				 index_info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, index_info);
+	index_insert(build->index, build->values, build->isnull, tid, build->rel,
+				 build->index_info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false,
+				 build->index_info);
 	state->tups_inserted += 1;
 }
 
@@ -322,7 +212,7 @@ hybrid_index_validate_scan(Relation rel, Relation index, struct IndexInfo *index
 						   Snapshot snapshot, struct ValidateIndexState *state)
 {
 	HyScan *scan;
-	BuildEval eval;
+	HyBuild build = { .rel = rel, .index = index, .index_info = index_info };
 	IndexTids tids = { .sort = state->tuplesort };
 	bool *in_index = palloc(sizeof(bool) * MaxOffsetNumber);
 	BlockNumber block;
@@ -330,7 +220,7 @@ hybrid_index_validate_scan(Relation rel, Relation index, struct IndexInfo *index
 
 	scan = (HyScan *) hybrid_scan_begin(rel, snapshot, 0, NULL, NULL,
 										SO_TYPE_ANALYZE | SO_ALLOW_STRAT);
-	eval_begin(&eval, rel, index_info);
+	eval_begin(&build);
 	next_index_tid(&tids);
 
 	/* hot TIDs sort before cold ones */
@@ -360,14 +250,14 @@ hybrid_index_validate_scan(Relation rel, Relation index, struct IndexInfo *index
 			state->htups += 1;
 			if (in_index[root - 1] || !hy_hot_tuple(&scan->hot, i))
 				continue;
-			hy_hot_store(&scan->hot, eval.slot);
+			hy_hot_store(&scan->hot, build.slot);
 			ItemPointerSet(&root_tid, block, root);
-			insert_missing(&eval, rel, index, index_info, &root_tid, state);
+			insert_missing(&build, &root_tid, state);
 		}
 	}
-	while (hy_scan_next_cold(scan, eval.slot))
+	while (hy_scan_next_cold(scan, build.slot))
 	{
-		ItemPointerData tid = eval.slot->tts_tid;
+		ItemPointerData tid = build.slot->tts_tid;
 
 		CHECK_FOR_INTERRUPTS();
 		state->htups += 1;
@@ -377,9 +267,9 @@ hybrid_index_validate_scan(Relation rel, Relation index, struct IndexInfo *index
 			index_offsets_of_block(&tids, cold_block, in_index);
 		}
 		if (!in_index[ItemPointerGetOffsetNumber(&tid) - 1])
-			insert_missing(&eval, rel, index, index_info, &tid, state);
+			insert_missing(&build, &tid, state);
 	}
-	eval_end(&eval, index_info);
+	eval_end(&build);
 	hybrid_scan_end(&scan->base);
 	pfree(in_index);
 }

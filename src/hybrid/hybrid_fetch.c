@@ -21,6 +21,7 @@
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_fetch.h"
+#include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_slot.h"
 #include "hybrid/hybrid_source.h"
@@ -354,6 +355,43 @@ hybrid_fetch_init(void)
 	CacheRegisterRelcacheCallback(kept_invalidate, (Datum) 0);
 }
 
+/* ---- hot TIDs of headers ---- */
+
+/*
+ * A line pointer may be used anew after its TID was read and before the row is fetched.  A new row
+ * would be too young for the snapshot; a new header is seen by all, but is no row.
+ */
+static bool
+reject_header(TupleTableSlot *slot)
+{
+	const HeapTupleData *tuple = hy_slot(slot)->base.base.tuple;
+
+	if (!hy_tuple_is_header(tuple->t_data))
+		return false;
+	ExecClearTuple(slot);
+	return true;
+}
+
+static bool
+is_header(Relation rel, ItemPointer tid)
+{
+	OffsetNumber offset = ItemPointerGetOffsetNumber(tid);
+	Buffer buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(tid));
+	Page page = BufferGetPage(buffer);
+	bool result = false;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (offset >= FirstOffsetNumber && offset <= PageGetMaxOffsetNumber(page))
+	{
+		ItemId item = PageGetItemId(page, offset);
+
+		result =
+			ItemIdIsNormal(item) && hy_tuple_is_header((HeapTupleHeader) PageGetItem(page, item));
+	}
+	UnlockReleaseBuffer(buffer);
+	return result;
+}
+
 /* ---- index fetch ---- */
 
 IndexFetchTableData *
@@ -402,6 +440,13 @@ hybrid_index_fetch_tuple(IndexFetchTableData *scan, ItemPointer tid, Snapshot sn
 		found = GetHeapamTableAmRoutine()->index_fetch_tuple(fetch->heap, tid, snapshot, slot,
 															 call_again, all_dead);
 		hy_slot_take_back(slot);
+		if (found && reject_header(slot))
+		{
+			*call_again = false;
+			if (all_dead)
+				*all_dead = false;
+			return false;
+		}
 		return found;
 	}
 
@@ -441,7 +486,7 @@ hybrid_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 	hy_slot_lend(slot);
 	found = GetHeapamTableAmRoutine()->tuple_fetch_row_version(rel, tid, snapshot, slot);
 	hy_slot_take_back(slot);
-	return found;
+	return found && !reject_header(slot);
 }
 
 bool
@@ -460,7 +505,7 @@ void
 hybrid_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
 {
 	/* a cold row has no newer version; a hot one never has a cold one */
-	if (!hy_tid_is_cold(tid))
+	if (!hy_tid_is_cold(tid) && !is_header(scan->rs_rd, tid))
 		heap_get_latest_tid(scan, tid);
 }
 

@@ -13,6 +13,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/pg_compat.h"
+#include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_hot.h"
 #include "hybrid/hybrid_slot.h"
 
@@ -82,7 +83,9 @@ hy_hot_load(HyHotReader *reader, BlockNumber block)
 	reader->buffer =
 		ReadBufferExtended(reader->rel, MAIN_FORKNUM, block, RBM_NORMAL, reader->strategy);
 	reader->block = block;
-	heap_page_prune_opt(reader->rel, reader->buffer);
+	/* as in heapgetpage: the others want to see what there is */
+	if (mvcc)
+		heap_page_prune_opt(reader->rel, reader->buffer);
 
 	LockBuffer(reader->buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(reader->buffer);
@@ -95,7 +98,7 @@ hy_hot_load(HyHotReader *reader, BlockNumber block)
 	{
 		ItemId item = PageGetItemId(page, offset);
 
-		if (!ItemIdIsNormal(item))
+		if (!ItemIdIsNormal(item) || hy_tuple_is_header((HeapTupleHeader) PageGetItem(page, item)))
 			continue;
 		if (mvcc && (!all_visible || check_conflicts))
 		{

@@ -44,7 +44,8 @@ extern BlockNumber hy_hot_block_from(const HyHotReader *reader, BlockNumber bloc
 
 /*
  * Go to a block: pin it and collect the tuples that the snapshot sees (MVCC), or
- * all of them (other snapshots, which hy_hot_tuple then asks one by one).
+ * all of them (other snapshots, which hy_hot_tuple then asks one by one).  Headers
+ * of cold rows are not among them.
  */
 extern void hy_hot_load(HyHotReader *reader, BlockNumber block);
 

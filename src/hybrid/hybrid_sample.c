@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_sample.h"
 #include "hybrid/hybrid_scan.h"
 #include "hybrid/hybrid_tid.h"
@@ -202,9 +203,9 @@ slice_of_block(HyScan *scan, BlockNumber block)
 static void
 analyze_block(HyScan *scan, BlockNumber block, Buffer buffer, BufferAccessStrategy strategy)
 {
-	HeapScanDesc heap;
+	HyHotReader *hot = &scan->hot;
 
-	scan->heap_page = hy_hot_block_from(&scan->hot, block, true) == block;
+	scan->heap_page = hy_hot_block_from(hot, block, true) == block;
 	if (!scan->heap_page)
 	{
 		if (BufferIsValid(buffer))
@@ -212,17 +213,13 @@ analyze_block(HyScan *scan, BlockNumber block, Buffer buffer, BufferAccessStrate
 		slice_of_block(scan, block);
 		return;
 	}
-	if (scan->heap_scan == NULL)
-		scan->heap_scan = GetHeapamTableAmRoutine()->scan_begin(scan->base.rs_rd, NULL, 0, NULL,
-																NULL, SO_TYPE_ANALYZE);
-	heap = (HeapScanDesc) scan->heap_scan;
 	if (!BufferIsValid(buffer))
 		buffer = ReadBufferExtended(scan->base.rs_rd, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
-	/* heapam_scan_analyze_next_tuple expects it locked and releases it */
+	/* as heap does, keep it locked until analyze_hot_tuple is through with the page */
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	heap->rs_cbuf = buffer;
-	heap->rs_cblock = block;
-	heap->rs_cindex = FirstOffsetNumber;
+	hot->buffer = buffer;
+	hot->block = block;
+	scan->analyze_next = FirstOffsetNumber;
 }
 
 #if OM_ANALYZE_BY_STREAM
@@ -246,21 +243,87 @@ hybrid_scan_analyze_next_block(TableScanDesc sscan, BlockNumber blockno,
 }
 #endif
 
+/* count a hot tuple as heap does (heapam_scan_analyze_next_tuple); true: it is to be sampled */
+static bool
+analyze_count(HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin, double *live, double *dead)
+{
+	bool sample = false;
+
+	switch (HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer))
+	{
+		case HEAPTUPLE_LIVE:
+			sample = true;
+			break;
+		case HEAPTUPLE_DEAD:
+		case HEAPTUPLE_RECENTLY_DEAD:
+			*dead += 1;
+			break;
+		case HEAPTUPLE_INSERT_IN_PROGRESS:
+			/* others' rows are counted when they commit */
+			sample = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+			break;
+		case HEAPTUPLE_DELETE_IN_PROGRESS:
+			/* as if others never ended, and we had committed */
+			sample =
+				!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple->t_data));
+			if (!sample)
+				*dead += 1;
+			break;
+	}
+	if (sample)
+		*live += 1;
+	return sample;
+}
+
+/*
+ * The next row of a hot page to be sampled.  Headers are neither counted nor sampled:
+ * their rows are cold ones.
+ */
+static bool
+analyze_hot_tuple(HyScan *scan, TransactionId oldest_xmin, double *live, double *dead,
+				  TupleTableSlot *slot)
+{
+	HyHotReader *hot = &scan->hot;
+	HeapTuple tuple = &hot->tuple;
+	Page page = BufferGetPage(hot->buffer);
+	OffsetNumber last = PageGetMaxOffsetNumber(page);
+
+	while (scan->analyze_next <= last)
+	{
+		OffsetNumber offset = scan->analyze_next++;
+		ItemId item = PageGetItemId(page, offset);
+
+		if (!ItemIdIsNormal(item))
+		{
+			if (ItemIdIsDead(item))
+				*dead += 1;
+			continue;
+		}
+		tuple->t_tableOid = RelationGetRelid(scan->base.rs_rd);
+		tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
+		tuple->t_len = ItemIdGetLength(item);
+		ItemPointerSet(&tuple->t_self, hot->block, offset);
+		if (!hy_tuple_is_header(tuple->t_data) &&
+			analyze_count(tuple, hot->buffer, oldest_xmin, live, dead))
+		{
+			hy_hot_store(hot, slot);
+			return true;
+		}
+	}
+	LockBuffer(hot->buffer, BUFFER_LOCK_UNLOCK);
+	hy_hot_release(hot);
+	ExecClearTuple(slot);
+	return false;
+}
+
 bool
 hybrid_scan_analyze_next_tuple(TableScanDesc sscan, TransactionId OldestXmin, double *liverows,
 							   double *deadrows, TupleTableSlot *slot)
 {
 	HyScan *scan = (HyScan *) sscan;
-	bool found;
 
 	if (scan->heap_page)
-	{
-		hy_slot_lend(slot);
-		found = GetHeapamTableAmRoutine()->scan_analyze_next_tuple(scan->heap_scan, OldestXmin,
-																   liverows, deadrows, slot);
-		hy_slot_take_back(slot);
-		return found;
-	}
+		return analyze_hot_tuple(scan, OldestXmin, liverows, deadrows, slot);
 	hy_slot_detach(&scan->cold_source, slot);
 	while (scan->slice_row < scan->slice_end)
 	{
@@ -305,8 +368,9 @@ bitmap_load_hot(HyScan *scan, BlockNumber block, const OffsetNumber *offsets, in
 		HeapTupleData tuple;
 
 		ItemPointerSet(&tid, block, offsets[i]);
+		/* the TID of a row that is gone may be a header's by now */
 		if (heap_hot_search_buffer(&tid, rel, hot->buffer, snapshot, &tuple, NULL, true) &&
-			hot->count < (int) MaxHeapTuplesPerPage)
+			!hy_tuple_is_header(tuple.t_data) && hot->count < (int) MaxHeapTuplesPerPage)
 			hot->offsets[hot->count++] = ItemPointerGetOffsetNumber(&tid);
 	}
 	LockBuffer(hot->buffer, BUFFER_LOCK_UNLOCK);

@@ -160,8 +160,6 @@ hybrid_scan_end(TableScanDesc sscan)
 	HyScan *scan = (HyScan *) sscan;
 
 	scan_stop(scan);
-	if (scan->heap_scan != NULL)
-		GetHeapamTableAmRoutine()->scan_end(scan->heap_scan);
 	RelationDecrementReferenceCount(sscan->rs_rd);
 	if (sscan->rs_key)
 		pfree(sscan->rs_key);

@@ -62,8 +62,8 @@ typedef struct HyScan
 	OffsetNumber sample_max;   /* sample: its last offset */
 	int bitmap_next;		   /* bitmap: next of hot.offsets */
 	bool bitmap_recheck;	   /* bitmap: of the present block */
-	TableScanDesc heap_scan;   /* analyze: heap's scan, for hot pages */
-	bool heap_page;			   /* analyze: the present block is one */
+	bool heap_page;			   /* analyze: the present block is a hot page, */
+	OffsetNumber analyze_next; /* share-locked, and this is its next line */
 } HyScan;
 
 /* read the directory and the file's size anew; the scan stands nowhere */

@@ -27,6 +27,7 @@
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
 #include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_hot.h"
 #include "hybrid/hybrid_source.h"
 #include "hybrid/hybrid_vacuum.h"
@@ -425,7 +426,7 @@ freeze_up_to_relfrozenxid(Relation rel)
 	RESUME_INTERRUPTS();
 }
 
-/* rows on a heap page, dead ones that VACUUM had to leave among them */
+/* rows on a heap page, dead ones that VACUUM had to leave among them; headers are of cold rows */
 static int
 count_items(Page page)
 {
@@ -433,8 +434,12 @@ count_items(Page page)
 	int count = 0;
 
 	for (OffsetNumber i = FirstOffsetNumber; i <= last; i++)
-		if (ItemIdIsNormal(PageGetItemId(page, i)))
+	{
+		ItemId item = PageGetItemId(page, i);
+
+		if (ItemIdIsNormal(item) && !hy_tuple_is_header((HeapTupleHeader) PageGetItem(page, item)))
 			count++;
+	}
 	return count;
 }
 
