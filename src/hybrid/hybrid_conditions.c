@@ -7,6 +7,8 @@
  * `column <op> constant` is noted in the scan's slot, where the scan finds it.  The
  * filter itself stays; a vector is skipped only if its zone map says that the
  * conjunct is false or NULL for all its rows, so no answer can change.
+ *
+ * The same walk forbids bitmap scans to prefetch (README, "Bitmap scans").
  */
 #include "postgres.h"
 
@@ -280,7 +282,8 @@ hybrid_scan_state(PlanState *node)
 {
 	ScanState *scan = (ScanState *) node;
 
-	if (node == NULL || !(IsA(node, SeqScanState) || IsA(node, IndexScanState)) ||
+	if (node == NULL ||
+		!(IsA(node, SeqScanState) || IsA(node, IndexScanState) || IsA(node, BitmapHeapScanState)) ||
 		scan->ss_currentRelation == NULL || !hy_is_hybrid(scan->ss_currentRelation))
 		return NULL;
 	return scan;
@@ -299,6 +302,8 @@ mark_scan(ScanState *scan, NeededColumns *columns)
 		(void) mark_columns((Node *) ((IndexScan *) plan)->indexqualorig, columns);
 		(void) mark_columns((Node *) ((IndexScan *) plan)->indexorderbyorig, columns);
 	}
+	else if (IsA(plan, BitmapHeapScan))
+		(void) mark_columns((Node *) ((BitmapHeapScan *) plan)->bitmapqualorig, columns);
 	/* without a projection the slot itself goes up, and the parent decides */
 	if (scan->ps.ps_ProjInfo != NULL)
 		(void) mark_columns((Node *) plan->targetlist, columns);
@@ -375,6 +380,11 @@ walk_plan(PlanState *node, void *context)
 	scan = hybrid_scan_state(node);
 	if (scan != NULL && scan->ps.ps_ProjInfo != NULL)
 		note_needed(scan, NULL, false, estate);
+#if OM_BITMAP_BY_BLOCK
+	/* rule I1: cold rows' blocks cannot be prefetched, and without a maximum core does not try */
+	if (scan != NULL && IsA(scan, BitmapHeapScanState))
+		((BitmapHeapScanState *) scan)->prefetch_maximum = 0;
+#endif
 	if (IsA(node, AggState) || IsA(node, NestLoopState))
 		note_children(node, estate);
 	return planstate_tree_walker(node, walk_plan, context);
@@ -388,7 +398,14 @@ conditions_executor_start(QueryDesc *query, int eflags)
 	else
 		standard_ExecutorStart(query, eflags);
 	if (query->planstate != NULL && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	{
+		ListCell *cell;
+
 		(void) walk_plan(query->planstate, query->estate);
+		/* those too that an expression initialized later, as partitions' are, will run */
+		foreach (cell, query->estate->es_subplanstates)
+			(void) walk_plan(lfirst(cell), query->estate);
+	}
 }
 
 void

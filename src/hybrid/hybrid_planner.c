@@ -10,6 +10,8 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
 #include "optimizer/plancat.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
@@ -102,9 +104,70 @@ hybrid_relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pag
 #if OM_BITMAP_BY_BLOCK
 static get_relation_info_hook_type previous_relation_info = NULL;
 
+static bool
+has_row_locks(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		if (((Query *) node)->rowMarks != NIL)
+			return true;
+		return query_tree_walker((Query *) node, has_row_locks, context, 0);
+	}
+	return expression_tree_walker(node, has_row_locks, context);
+}
+
+/* statements whose ModifyTable may recheck a changed row; INSERT locks a row before it updates it */
+static bool
+rechecks_rows(const Query *parse)
+{
+	return parse->commandType == CMD_UPDATE || parse->commandType == CMD_DELETE ||
+		   parse->commandType == CMD_MERGE;
+}
+
+/* in a recheck, is the relation's row given, so that nobody scans for it? */
+static bool
+has_test_row(PlannerInfo *root, Index relid)
+{
+	ListCell *cell;
+
+	if (bms_is_member((int) relid, root->all_result_relids))
+		return true;
+	foreach (cell, root->rowMarks)
+		if (lfirst_node(PlanRowMark, cell)->rti == relid)
+			return true;
+	return false;
+}
+
 /*
- * Until 17 core's bitmap scan prefetches the blocks of TIDs, and those of cold rows
- * are none of the file's: no bitmap scans of tables with row groups (rule I1).
+ * May EvalPlanQual run a scan of the relation?  It runs the plan below the
+ * ModifyTable or LockRows node once more, with the given rows of the relations of that query
+ * level, and whatever hangs on it: sublinks, members of a UNION ALL, and CTEs, which
+ * any level of the statement may refer to.
+ */
+static bool
+scanned_by_recheck(PlannerInfo *root, Index relid)
+{
+	if (rechecks_rows(root->parse))
+		return !has_test_row(root, relid);
+	if (root->parse->rowMarks != NIL)
+		return root->parent_root != NULL || !has_test_row(root, relid);
+	for (PlannerInfo *outer = root->parent_root; outer != NULL; outer = outer->parent_root)
+	{
+		Query *parse = outer->parse;
+
+		if (rechecks_rows(parse) || parse->rowMarks != NIL || parse->hasModifyingCTE ||
+			(parse->cteList != NIL && has_row_locks((Node *) parse, NULL)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Until 17 core's bitmap scan prefetches the blocks of TIDs, and those of cold rows are none
+ * of the file's.  hybrid_conditions.c switches that off in every plan that is started, but
+ * EvalPlanQual makes its own plan states, which nobody sees: no bitmap scans there (rule I1).
  */
 static void
 planner_relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *info)
@@ -114,9 +177,9 @@ planner_relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *
 	if (!inhparent && info->indexlist != NIL)
 	{
 		Relation rel = table_open(relid, NoLock);
-		HyMeta meta;
 
-		if (hy_is_hybrid(rel) && hy_meta_read(rel, &meta) && meta.groups > 0)
+		/* with or without row groups: they may come while the plan runs */
+		if (hy_is_hybrid(rel) && scanned_by_recheck(root, info->relid))
 		{
 			ListCell *cell;
 
