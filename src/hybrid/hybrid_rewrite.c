@@ -5,8 +5,8 @@
  * Pass 1 puts rows that everybody sees into row groups, in the order asked for.
  * Pass 2 sends the others, versions that some snapshot may still need, through
  * heap's rewrite module, which keeps their headers and update chains.  Both judge
- * a hot tuple by the same function and the same horizon, under the same
- * exclusive lock, so each tuple is copied exactly once.
+ * a hot tuple, and a cold row by its header, by the same function and the same horizon, under the same
+ * exclusive lock, so each is copied exactly once.
  */
 #include "postgres.h"
 
@@ -25,7 +25,9 @@
 
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
+#include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_rewrite.h"
 #include "hybrid/hybrid_scan.h"
 #include "hybrid/hybrid_visible.h"
@@ -42,18 +44,30 @@ typedef struct Rewrite
 	RgBuilder *builder;
 	RgBuilder *remainder; /* rows of pass 1 that did not fill a group */
 	TupleTableSlot *slot; /* of the old table */
+	HyScan *scan;		  /* of the old table: all groups that are not aborted */
+	bool *touched;		  /* for each of these groups: has any row of it a header? */
 	double live;		  /* copied, the recently dead among them */
 	double recently_dead;
 	double dead;
 } Rewrite;
 
-/* what becomes of a hot tuple */
+/* what becomes of a hot tuple, or of a cold row */
 typedef enum Fate
 {
 	FATE_COLD, /* live, seen by all, not being changed: into a group */
 	FATE_HOT,  /* some snapshot may tell it from what is there now */
-	FATE_DEAD
+	FATE_DEAD,
+	FATE_NONE /* a header: it goes with its row */
 } Fate;
+
+/* someone is at work on a row although we hold the table exclusively */
+static void
+check_own(Rewrite *rw, TransactionId xid, const char *what)
+{
+	if (!TransactionIdIsCurrentTransactionId(xid))
+		elog(WARNING, "concurrent %s in progress within table \"%s\"", what,
+			 RelationGetRelationName(rw->old_table));
+}
 
 /* the tuple's buffer is pinned and not locked; *recent: dead to us, not yet to all */
 static Fate
@@ -63,6 +77,8 @@ judge(Rewrite *rw, HeapTuple tuple, Buffer buffer, bool *recent)
 	Fate fate = FATE_HOT;
 
 	*recent = false;
+	if (hy_tuple_is_header(tuple->t_data))
+		return FATE_NONE;
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	result = HeapTupleSatisfiesVacuum(tuple, rw->oldest_xmin, buffer);
 	switch (result)
@@ -83,14 +99,10 @@ judge(Rewrite *rw, HeapTuple tuple, Buffer buffer, bool *recent)
 			break;
 		}
 		case HEAPTUPLE_INSERT_IN_PROGRESS:
-			if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
-				elog(WARNING, "concurrent insert in progress within table \"%s\"",
-					 RelationGetRelationName(rw->old_table));
+			check_own(rw, HeapTupleHeaderGetXmin(tuple->t_data), "insert");
 			break;
 		case HEAPTUPLE_DELETE_IN_PROGRESS:
-			if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple->t_data)))
-				elog(WARNING, "concurrent delete in progress within table \"%s\"",
-					 RelationGetRelationName(rw->old_table));
+			check_own(rw, HeapTupleHeaderGetUpdateXid(tuple->t_data), "delete");
 			*recent = true;
 			break;
 	}
@@ -98,6 +110,67 @@ judge(Rewrite *rw, HeapTuple tuple, Buffer buffer, bool *recent)
 	if (fate == FATE_COLD && !rw->to_groups)
 		fate = FATE_HOT;
 	return fate;
+}
+
+/*
+ * The same for a cold row of a group that somebody may see.  FATE_COLD: it stays in a group, whoever sees that.  FATE_HOT:
+ * *header (may be NULL) is its header without the columns, with its TID; t_data is the caller's room.
+ */
+static Fate
+judge_cold(Rewrite *rw, const HyEntry *entry, uint64 row, HeapTuple header, bool *recent)
+{
+	HeapTupleData tuple;
+	Buffer buffer;
+	Fate fate = FATE_COLD;
+
+	*recent = false;
+	switch (hy_header_look(rw->old_table, entry, row, &tuple, &buffer))
+	{
+		case HY_HEADER_NONE:
+			return FATE_COLD;
+		case HY_HEADER_GONE:
+			return FATE_DEAD;
+		case HY_HEADER_THERE:
+			break;
+	}
+	switch (HeapTupleSatisfiesVacuum(&tuple, rw->oldest_xmin, buffer))
+	{
+		case HEAPTUPLE_LIVE:
+			break;
+		case HEAPTUPLE_INSERT_IN_PROGRESS:
+			/* the group's own writer has locked the row, or was about to change it */
+			check_own(rw, HeapTupleHeaderGetXmin(tuple.t_data), "insert");
+			break;
+		case HEAPTUPLE_DEAD:
+			fate = FATE_DEAD;
+			break;
+		case HEAPTUPLE_DELETE_IN_PROGRESS:
+			check_own(rw, HeapTupleHeaderGetUpdateXid(tuple.t_data), "delete");
+			*recent = true;
+			fate = FATE_HOT;
+			break;
+		case HEAPTUPLE_RECENTLY_DEAD:
+			*recent = true;
+			fate = FATE_HOT;
+			break;
+	}
+	if (fate == FATE_HOT && header != NULL)
+	{
+		memcpy(header->t_data, tuple.t_data, SizeofHeapTupleHeader);
+		header->t_self = tuple.t_self;
+	}
+	UnlockReleaseBuffer(buffer);
+	return fate;
+}
+
+/* is the row of the scan's group one for pass 1? */
+static bool
+stays_cold(Rewrite *rw, uint32 group, uint64 row)
+{
+	bool recent;
+
+	return !rw->touched[group] ||
+		   judge_cold(rw, &rw->scan->cold->groups[group], row, NULL, &recent) == FATE_COLD;
 }
 
 /* ---- pass 1 ---- */
@@ -201,11 +274,23 @@ group_seen_by_all(const Rewrite *rw, const HyEntry *entry)
 									  hy_entry_fate(entry) == HY_FATE_COMMITTED);
 }
 
+/* a cold row in our slot, all of it */
+static void
+show_cold(Rewrite *rw, uint64 row)
+{
+	HyScan *scan = rw->scan;
+
+	hy_slot_detach(&scan->cold_source, rw->slot);
+	if (!hy_scan_seek_cold(scan, row))
+		elog(ERROR, "could not find row " UINT64_FORMAT " of a row group", row);
+	hy_scan_store_cold(scan, rw->slot, scan->row);
+	slot_getallattrs(rw->slot);
+}
+
 /* the present cold row of a slot */
 static void
 take_cold_slot(Rewrite *rw)
 {
-	slot_getallattrs(rw->slot);
 	take_row(rw, rw->slot->tts_values, rw->slot->tts_isnull, hy_slot_xmin(hy_slot(rw->slot)));
 }
 
@@ -214,8 +299,10 @@ take_cold_slot(Rewrite *rw)
  * its xmin and cmin.  The others, if `all_seen`, are taken row by row.
  */
 static void
-copy_groups(Rewrite *rw, HyScan *scan, bool all_seen)
+copy_groups(Rewrite *rw, bool all_seen)
 {
+	HyScan *scan = rw->scan;
+
 	for (uint32 i = 0; i < scan->cold->group_count; i++)
 	{
 		HyEntry entry = scan->cold->groups[i];
@@ -226,36 +313,34 @@ copy_groups(Rewrite *rw, HyScan *scan, bool all_seen)
 		for (uint64 row = entry.first_row; row < entry.first_row + entry.rows; row++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			hy_slot_detach(&scan->cold_source, rw->slot);
-			if (!hy_scan_seek_cold(scan, row))
-				elog(ERROR, "could not find row " UINT64_FORMAT " of a row group", row);
-			hy_scan_store_cold(scan, rw->slot, scan->row);
+			if (!stays_cold(rw, i, row))
+				continue;
+			show_cold(rw, row);
 			if (seen)
 			{
 				take_cold_slot(rw);
 				continue;
 			}
-			slot_getallattrs(rw->slot);
 			rg_builder_append(rw->builder, rw->slot->tts_values, rw->slot->tts_isnull,
 							  hy_slot_xmin(hy_slot(rw->slot)));
 			rw->live += 1;
 		}
 		ExecClearTuple(rw->slot);
-		if (!seen)
+		if (!seen && rg_builder_rows(rw->builder) > 0)
 			write_group(rw, entry.xmin, entry.cmin);
 	}
 }
 
 /* without an index: groups, then hot pages */
 static void
-pass1_physical(Rewrite *rw, HyScan *scan)
+pass1_physical(Rewrite *rw)
 {
 	TupleDesc desc = RelationGetDescr(rw->old_table);
 	Datum *values = palloc((Size) desc->natts * sizeof(Datum));
 	bool *nulls = palloc((Size) desc->natts * sizeof(bool));
-	HyHotReader *hot = &scan->hot;
+	HyHotReader *hot = &rw->scan->hot;
 
-	copy_groups(rw, scan, true);
+	copy_groups(rw, true);
 	for (BlockNumber block = hy_hot_block_from(hot, 0, true); block != InvalidBlockNumber;
 		 block = hy_hot_block_from(hot, block + 1, true))
 	{
@@ -280,13 +365,14 @@ static bool
 slot_is_for_pass1(Rewrite *rw)
 {
 	HySlot *slot = hy_slot(rw->slot);
-	const HyDirEntry *found;
+	int64 group;
 	bool recent;
 
 	if (!slot->cold)
 		return judge(rw, slot->base.base.tuple, slot->base.buffer, &recent) == FATE_COLD;
-	found = hy_directory_find(hy_directory(rw->old_table), slot->row);
-	return found != NULL && group_seen_by_all(rw, &found->entry);
+	group = hy_batch_find_group(rw->scan->cold, slot->row);
+	return group >= 0 && group_seen_by_all(rw, &rw->scan->cold->groups[group]) &&
+		   stays_cold(rw, (uint32) group, slot->row);
 }
 
 /* all rows for pass 1, in the order of an index scan */
@@ -316,8 +402,9 @@ pass1_index(Rewrite *rw, Relation old_index)
 
 /* the same by sorting */
 static void
-pass1_sort(Rewrite *rw, HyScan *scan, Relation old_index)
+pass1_sort(Rewrite *rw, Relation old_index)
 {
+	HyScan *scan = rw->scan;
 	TupleDesc desc = RelationGetDescr(rw->old_table);
 	Tuplesortstate *sort =
 		tuplesort_begin_cluster(desc, old_index, maintenance_work_mem, NULL, TUPLESORT_NONE);
@@ -328,12 +415,13 @@ pass1_sort(Rewrite *rw, HyScan *scan, Relation old_index)
 
 	while (hy_scan_next_cold(scan, rw->slot))
 	{
-		if (!group_seen_by_all(rw, &scan->cold->groups[scan->cold->group_idx]))
+		CHECK_FOR_INTERRUPTS();
+		if (!group_seen_by_all(rw, &scan->cold->groups[scan->cold->group_idx]) ||
+			!stays_cold(rw, scan->cold->group_idx, hy_slot(rw->slot)->row))
 			continue;
 		tuple = ExecCopySlotHeapTuple(rw->slot);
 		tuplesort_putheaptuple(sort, tuple);
 		heap_freetuple(tuple);
-		CHECK_FOR_INTERRUPTS();
 	}
 	for (BlockNumber block = hy_hot_block_from(hot, 0, true); block != InvalidBlockNumber;
 		 block = hy_hot_block_from(hot, block + 1, true))
@@ -381,6 +469,19 @@ copy_hot(Rewrite *rw, RewriteState state, HeapTuple tuple)
 	MemoryContextReset(rw->context);
 }
 
+/* a version that some snapshot may need; recent: a dead one */
+static void
+keep_version(Rewrite *rw, RewriteState state, Tuplesortstate *sort, HeapTuple tuple, bool recent)
+{
+	if (recent)
+		rw->recently_dead += 1;
+	rw->live += 1;
+	if (sort != NULL)
+		tuplesort_putheaptuple(sort, tuple);
+	else
+		copy_hot(rw, state, tuple);
+}
+
 /* a hot tuple that is not pass 1's; what is to be copied goes to `sort`, if there is one */
 static void
 pass2_tuple(Rewrite *rw, RewriteState state, Tuplesortstate *sort, HeapTuple tuple, Buffer buffer)
@@ -391,6 +492,7 @@ pass2_tuple(Rewrite *rw, RewriteState state, Tuplesortstate *sort, HeapTuple tup
 	switch (judge(rw, tuple, buffer, &recent))
 	{
 		case FATE_COLD:
+		case FATE_NONE:
 			return;
 		case FATE_DEAD:
 			rw->dead += 1;
@@ -404,46 +506,117 @@ pass2_tuple(Rewrite *rw, RewriteState state, Tuplesortstate *sort, HeapTuple tup
 		case FATE_HOT:
 			break;
 	}
-	if (recent)
-		rw->recently_dead += 1;
-	rw->live += 1;
-	if (sort != NULL)
-		tuplesort_putheaptuple(sort, tuple);
-	else
-		copy_hot(rw, state, tuple);
+	keep_version(rw, state, sort, tuple, recent);
 }
 
-static void
-pass2(Rewrite *rw, HyScan *scan, Relation old_index, bool use_sort, TransactionId freeze_xid,
-	  MultiXactId multi_cutoff)
+/*
+ * A cold row with what its header says of who changed it, as the hot tuple that it would be: snapshots that
+ * see the row go on seeing it, and its update chain leads on.
+ */
+static HeapTuple
+form_changed(Rewrite *rw, const HyEntry *entry, uint64 row, const HeapTupleData *header)
 {
-	RewriteState state =
-		begin_heap_rewrite(rw->old_table, rw->new_table, rw->oldest_xmin, freeze_xid, multi_cutoff);
-	HyHotReader *hot = &scan->hot;
-	Tuplesortstate *sort = NULL;
+	const HeapTupleHeaderData *from = header->t_data;
 	HeapTuple tuple;
+	HeapTupleHeader to;
 
-	if (rw->remainder != NULL)
-		rewrite_remainder(rw, state);
-	if (old_index != NULL && !use_sort)
+	show_cold(rw, row);
+	tuple = heap_form_tuple(RelationGetDescr(rw->old_table), rw->slot->tts_values,
+							rw->slot->tts_isnull);
+	tuple->t_tableOid = RelationGetRelid(rw->old_table);
+	tuple->t_self = header->t_self;
+	to = tuple->t_data;
+	to->t_choice.t_heap = from->t_choice.t_heap;
+	to->t_ctid = from->t_ctid;
+	to->t_infomask &= (uint16) ~HEAP_XACT_MASK;
+	to->t_infomask |= from->t_infomask & HEAP_XACT_MASK;
+	/* the raw xmin of a header is its maker's */
+	if (!HeapTupleHeaderXminFrozen(from))
+		Assert(HeapTupleHeaderGetRawXmin(from) == entry->xmin);
+	else if (group_seen_by_all(rw, entry))
+		HeapTupleHeaderSetXmin(to, hy_slot_xmin(hy_slot(rw->slot)));
+	else
 	{
-		IndexScanDesc index_scan = om_index_beginscan(rw->old_table, old_index, SnapshotAny);
-
-		index_rescan(index_scan, NULL, 0, NULL, 0);
-		while (index_getnext_slot(index_scan, ForwardScanDirection, rw->slot))
+		to->t_infomask &= (uint16) ~HEAP_XMIN_FROZEN;
+		HeapTupleHeaderSetXmin(to, entry->xmin);
+		if (TransactionIdIsCurrentTransactionId(entry->xmin))
 		{
-			CHECK_FOR_INTERRUPTS();
-			if (!hy_slot(rw->slot)->cold)
-				pass2_tuple(rw, state, NULL, hy_slot(rw->slot)->base.base.tuple,
-							hy_slot(rw->slot)->base.buffer);
+			/* now that one transaction has made and changed it, two command ids share a field */
+			CommandId cmax = HeapTupleHeaderGetCmax((HeapTupleHeader) from);
+			bool combo;
+
+			HeapTupleHeaderSetCmin(to, entry->cmin);
+			HeapTupleHeaderAdjustCmax(to, &cmax, &combo);
+			HeapTupleHeaderSetCmax(to, cmax, combo);
 		}
-		index_endscan(index_scan);
-		end_heap_rewrite(state);
-		return;
 	}
-	if (old_index != NULL)
-		sort = tuplesort_begin_cluster(RelationGetDescr(rw->old_table), old_index,
-									   maintenance_work_mem, NULL, TUPLESORT_NONE);
+	return tuple;
+}
+
+/* cold rows that are not pass 1's; behind the hot tuples, or to `sort` */
+static void
+pass2_cold(Rewrite *rw, RewriteState state, Tuplesortstate *sort)
+{
+	for (uint32 i = 0; i < rw->scan->cold->group_count; i++)
+	{
+		HyEntry entry = rw->scan->cold->groups[i];
+		HyMapItem *items;
+		uint32 count;
+
+		if (!rw->touched[i])
+			continue;
+		count = hy_map_list(rw->old_table, &entry, 0, entry.rows, &items);
+		for (uint32 j = 0; j < count; j++)
+		{
+			uint64 row = entry.first_row + items[j].row;
+			HeapTupleHeaderData data;
+			HeapTupleData header = { .t_data = &data };
+			bool recent;
+			Fate fate;
+			MemoryContext old;
+			HeapTuple tuple;
+
+			CHECK_FOR_INTERRUPTS();
+			fate = judge_cold(rw, &entry, row, &header, &recent);
+			if (fate == FATE_DEAD)
+				rw->dead += 1;
+			if (fate != FATE_HOT)
+				continue;
+			old = MemoryContextSwitchTo(rw->context);
+			tuple = form_changed(rw, &entry, row, &header);
+			MemoryContextSwitchTo(old);
+			keep_version(rw, state, sort, tuple, recent);
+			MemoryContextReset(rw->context);
+		}
+		if (items != NULL)
+			pfree(items);
+	}
+	ExecClearTuple(rw->slot);
+}
+
+/* hot tuples in the order of an index scan */
+static void
+pass2_index(Rewrite *rw, RewriteState state, Relation old_index)
+{
+	IndexScanDesc scan = om_index_beginscan(rw->old_table, old_index, SnapshotAny);
+
+	index_rescan(scan, NULL, 0, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, rw->slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!hy_slot(rw->slot)->cold)
+			pass2_tuple(rw, state, NULL, hy_slot(rw->slot)->base.base.tuple,
+						hy_slot(rw->slot)->base.buffer);
+	}
+	index_endscan(scan);
+}
+
+/* hot tuples page by page */
+static void
+pass2_physical(Rewrite *rw, RewriteState state, Tuplesortstate *sort)
+{
+	HyHotReader *hot = &rw->scan->hot;
+
 	for (BlockNumber block = hy_hot_block_from(hot, 0, true); block != InvalidBlockNumber;
 		 block = hy_hot_block_from(hot, block + 1, true))
 	{
@@ -453,6 +626,27 @@ pass2(Rewrite *rw, HyScan *scan, Relation old_index, bool use_sort, TransactionI
 				pass2_tuple(rw, state, sort, &hot->tuple, hot->buffer);
 	}
 	hy_hot_release(hot);
+}
+
+static void
+pass2(Rewrite *rw, Relation old_index, bool use_sort, TransactionId freeze_xid,
+	  MultiXactId multi_cutoff)
+{
+	RewriteState state =
+		begin_heap_rewrite(rw->old_table, rw->new_table, rw->oldest_xmin, freeze_xid, multi_cutoff);
+	Tuplesortstate *sort = NULL;
+	HeapTuple tuple;
+
+	if (rw->remainder != NULL)
+		rewrite_remainder(rw, state);
+	if (old_index != NULL && use_sort)
+		sort = tuplesort_begin_cluster(RelationGetDescr(rw->old_table), old_index,
+									   maintenance_work_mem, NULL, TUPLESORT_NONE);
+	if (old_index != NULL && !use_sort)
+		pass2_index(rw, state, old_index);
+	else
+		pass2_physical(rw, state, sort);
+	pass2_cold(rw, state, sort);
 	if (sort != NULL)
 	{
 		tuplesort_performsort(sort);
@@ -464,6 +658,17 @@ pass2(Rewrite *rw, HyScan *scan, Relation old_index, bool use_sort, TransactionI
 		tuplesort_end(sort);
 	}
 	end_heap_rewrite(state);
+}
+
+/* which groups have rows with headers? */
+static void
+find_touched(Rewrite *rw)
+{
+	HyBatchReader *cold = rw->scan->cold;
+
+	rw->touched = MemoryContextAllocHuge(CurrentMemoryContext, Max(cold->group_count, 1));
+	for (uint32 i = 0; i < cold->group_count; i++)
+		rw->touched[i] = hy_map_any(rw->old_table, &cold->groups[i]);
 }
 
 void
@@ -493,12 +698,14 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 
 	scan = (HyScan *) hybrid_scan_begin(old_table, SnapshotAny, 0, NULL, NULL,
 										SO_TYPE_ANALYZE | SO_ALLOW_STRAT);
+	rw.scan = scan;
+	find_touched(&rw);
 	if (rw.to_groups)
 	{
 		if (old_index == NULL)
-			pass1_physical(&rw, scan);
+			pass1_physical(&rw);
 		else if (use_sort)
-			pass1_sort(&rw, scan, old_index);
+			pass1_sort(&rw, old_index);
 		else
 			pass1_index(&rw, old_index);
 		if (!rw.wrote && scan->cold->group_count == 0)
@@ -513,7 +720,7 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 			/* copying single groups takes another builder */
 			rw.remainder = rw.builder;
 			rw.builder = rg_builder_create(RelationGetDescr(new_table), true, context);
-			copy_groups(&rw, scan, false);
+			copy_groups(&rw, false);
 		}
 	}
 	else if (scan->cold->group_count > 0)
@@ -521,7 +728,7 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 			 RelationGetRelationName(old_table), scan->cold->group_count);
 	STOP_POINT("hybrid_rewrite_groups");
 
-	pass2(&rw, scan, old_index, use_sort, *xid_cutoff, *multi_cutoff);
+	pass2(&rw, old_index, use_sort, *xid_cutoff, *multi_cutoff);
 	ExecDropSingleTupleTableSlot(rw.slot);
 	hybrid_scan_end(&scan->base);
 
