@@ -10,9 +10,11 @@
 #include "storage/buffile.h"
 #include "access/amapi.h"
 #include "access/stratnum.h"
+#include "access/sysattr.h"
 #include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "utils/memutils.h"
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
 #error "omendb supports PostgreSQL 15 to 18"
@@ -79,6 +81,65 @@ om_extend_run(Relation rel)
 #define om_buffer_for_tuple(rel, bytes, vm_buffer) \
 	RelationGetBufferForTuple(rel, bytes, InvalidBuffer, 0, NULL, vm_buffer, NULL)
 #endif
+
+/*
+ * om_hot_block_begin / om_hot_block_end --- no HOT update of this table in between.
+ *
+ * heap_update takes an update that leaves all indexed columns alone for a HOT one.  A whole-row reference
+ * among them counts as changed by every update (HeapDetermineColumnsInfo), so one is added to the set
+ * that the relcache entry has, and taken out again.  Nothing of it reaches key and identity columns.
+ */
+typedef struct OmHotBlock
+{
+	bool was_known; /* the set had been computed */
+	bool was_there; /* some index refers to the whole row */
+} OmHotBlock;
+
+#if PG_VERSION_NUM >= 160000
+#define OM_HOT_ATTRIBUTES(rel) ((rel)->rd_hotblockingattr)
+#define OM_HOT_ATTRIBUTES_KIND INDEX_ATTR_BITMAP_HOT_BLOCKING
+#define OM_UPDATES_ALL_INDEXES(update_indexes) ((update_indexes) == TU_All)
+#else
+#define OM_HOT_ATTRIBUTES(rel) ((rel)->rd_indexattr)
+#define OM_HOT_ATTRIBUTES_KIND INDEX_ATTR_BITMAP_ALL
+#define OM_UPDATES_ALL_INDEXES(update_indexes) (update_indexes)
+#endif
+#define OM_WHOLE_ROW (0 - FirstLowInvalidHeapAttributeNumber)
+
+static inline void
+om_hot_block_begin(Relation rel, OmHotBlock *block)
+{
+	MemoryContext old;
+
+	/* computes it, unless there is no index */
+	bms_free(RelationGetIndexAttrBitmap(rel, OM_HOT_ATTRIBUTES_KIND));
+#if PG_VERSION_NUM >= 160000
+	block->was_known = rel->rd_attrsvalid;
+	rel->rd_attrsvalid = true;
+#else
+	block->was_known = rel->rd_indexattr != NULL;
+#endif
+	block->was_there = bms_is_member(OM_WHOLE_ROW, OM_HOT_ATTRIBUTES(rel));
+	old = MemoryContextSwitchTo(CacheMemoryContext);
+	OM_HOT_ATTRIBUTES(rel) = bms_add_member(OM_HOT_ATTRIBUTES(rel), OM_WHOLE_ROW);
+	MemoryContextSwitchTo(old);
+}
+
+/* the entry may have been rebuilt meanwhile: then there is nothing to undo */
+static inline void
+om_hot_block_end(Relation rel, const OmHotBlock *block)
+{
+	if (!bms_is_member(OM_WHOLE_ROW, OM_HOT_ATTRIBUTES(rel)) || block->was_there)
+		return;
+	OM_HOT_ATTRIBUTES(rel) = bms_del_member(OM_HOT_ATTRIBUTES(rel), OM_WHOLE_ROW);
+	if (block->was_known)
+		return;
+	bms_free(OM_HOT_ATTRIBUTES(rel));
+	OM_HOT_ATTRIBUTES(rel) = NULL;
+#if PG_VERSION_NUM >= 160000
+	rel->rd_attrsvalid = false;
+#endif
+}
 
 /* identity of a relation's file, and the table AM callback that makes a new one */
 #if PG_VERSION_NUM >= 160000

@@ -3,8 +3,7 @@
  *		The table access method `omendb`: its routine, and callbacks that only
  *		choose between the regions.
  *
- * Hot rows go to heap's own routine.  Cold rows cannot be written or locked yet:
- * that is refused with a hint, never done halfway.
+ * Hot rows go to heap's own routine.  Cold rows are changed and locked through their headers.
  */
 #include "postgres.h"
 
@@ -21,6 +20,7 @@
 #include "hybrid/hybrid_ddl.h"
 #include "hybrid/hybrid_fetch.h"
 #include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_modify.h"
 #include "hybrid/hybrid_planner.h"
 #include "hybrid/hybrid_rewrite.h"
 #include "hybrid/hybrid_sample.h"
@@ -68,23 +68,12 @@ hybrid_finish_bulk_insert(Relation rel, int options)
 	hy_load_finish(rel);
 }
 
-om_noreturn static void
-refuse_cold(Relation rel, const char *verb)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot %s a cold row of table \"%s\"", verb, RelationGetRelationName(rel)),
-			 errdetail("Rows in row groups are read-only in this version of omendb."),
-			 errhint("To make every row of the table writable, use ALTER TABLE ... SET ACCESS "
-					 "METHOD heap.")));
-}
-
 static TM_Result
 hybrid_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot,
 					Snapshot crosscheck, bool wait, TM_FailureData *tmfd, bool changingPart)
 {
 	if (hy_tid_is_cold(tid))
-		refuse_cold(rel, "delete");
+		return hy_cold_delete(rel, tid, cid, snapshot, crosscheck, wait, tmfd, changingPart);
 	return HEAP->tuple_delete(rel, tid, cid, snapshot, crosscheck, wait, tmfd, changingPart);
 }
 
@@ -94,7 +83,8 @@ hybrid_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, Comman
 					LockTupleMode *lockmode, OM_UPDATE_INDEXES *update_indexes)
 {
 	if (hy_tid_is_cold(otid))
-		refuse_cold(rel, "update");
+		return hy_cold_update(rel, otid, slot, cid, snapshot, crosscheck, wait, tmfd, lockmode,
+							  update_indexes);
 	return HEAP->tuple_update(rel, otid, slot, cid, snapshot, crosscheck, wait, tmfd, lockmode,
 							  update_indexes);
 }
@@ -107,7 +97,7 @@ hybrid_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSl
 	TM_Result result;
 
 	if (hy_tid_is_cold(tid))
-		refuse_cold(rel, "lock");
+		return hy_cold_lock(rel, tid, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
 	hy_slot_lend(slot);
 	result = HEAP->tuple_lock(rel, tid, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
 	hy_slot_take_back(slot);

@@ -8,8 +8,11 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "hybrid/hybrid_batch.h"
+#include "hybrid/hybrid_header.h"
+#include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_visible.h"
 
 #define NO_VECTOR UINT32_MAX
@@ -23,6 +26,7 @@ hy_batch_open(Relation rel, const HyDirectory *dir, Snapshot snapshot,
 	HyBatchReader *reader = MemoryContextAllocZero(context, sizeof(HyBatchReader));
 
 	reader->rel = rel;
+	reader->snapshot = snapshot;
 	reader->desc = RelationGetDescr(rel);
 	reader->context = context;
 	reader->strategy = strategy;
@@ -44,6 +48,12 @@ leave_group(HyBatchReader *reader)
 	rg_close(reader->group);
 	if (reader->source.scratch != NULL)
 		pfree(reader->source.scratch);
+	if (reader->items != NULL)
+		pfree(reader->items);
+	reader->items = NULL;
+	reader->items_read = false;
+	reader->item_count = 0;
+	reader->any_touched = reader->any_invisible = false;
 	reader->group = NULL;
 	reader->vector = NO_VECTOR;
 }
@@ -137,6 +147,78 @@ hy_batch_seek_group(HyBatchReader *reader, uint32 group_idx)
 	prepare_bounds(reader);
 }
 
+/* first item of the open group at or behind a row */
+static uint32
+item_from(const HyBatchReader *reader, uint32 row)
+{
+	uint32 low = 0;
+	uint32 high = reader->item_count;
+
+	while (low < high)
+	{
+		uint32 middle = low + (high - low) / 2;
+
+		if (reader->items[middle].row < row)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * The headers of the present vector's rows.  What a map says behind the moment of an MVCC snapshot stays
+ * good for it, so the list is read once for each group; for others, for each vector.
+ */
+static void
+judge_vector(HyBatchReader *reader)
+{
+	const HyEntry *entry = &reader->groups[reader->group_idx];
+	uint32 from = reader->vector * COL_VECTOR_ROWS;
+	uint32 first;
+	uint32 end;
+
+	reader->any_touched = reader->any_invisible = false;
+	if (!reader->items_read || !IsMVCCSnapshot(reader->snapshot))
+	{
+		MemoryContext old = MemoryContextSwitchTo(reader->context);
+		bool mvcc = IsMVCCSnapshot(reader->snapshot);
+
+		if (reader->items != NULL)
+			pfree(reader->items);
+		reader->items = NULL;
+		reader->item_count = hy_map_list(reader->rel, entry, mvcc ? 0 : from,
+										 mvcc ? entry->rows : from + reader->vector_rows,
+										 &reader->items);
+		reader->items_read = true;
+		MemoryContextSwitchTo(old);
+	}
+	if (reader->item_count == 0)
+		return;
+	first = item_from(reader, from);
+	end = item_from(reader, from + reader->vector_rows);
+	if (first == end)
+		return;
+	memset(reader->touched, 0, sizeof(reader->touched));
+	memset(reader->invisible, 0, sizeof(reader->invisible));
+	hy_rows_visible(reader->rel, entry, reader->items + first, end - first, reader->snapshot, from,
+					reader->invisible, reader->touched);
+	reader->any_touched = true;
+	for (int i = 0; i < HY_VECTOR_WORDS; i++)
+		if (reader->invisible[i] != 0)
+			reader->any_invisible = true;
+}
+
+void
+hy_batch_seek_vector(HyBatchReader *reader, uint32 vector)
+{
+	reader->vector = vector;
+	reader->vector_rows = rg_vector_rows(reader->group, vector);
+	reader->first_row =
+		reader->groups[reader->group_idx].first_row + (uint64) vector * COL_VECTOR_ROWS;
+	judge_vector(reader);
+}
+
 bool
 hy_batch_next_vector(HyBatchReader *reader, bool forward)
 {
@@ -162,9 +244,7 @@ hy_batch_next_vector(HyBatchReader *reader, bool forward)
 		reader->vectors_skipped++;
 	}
 	reader->vectors_read++;
-	reader->vector_rows = rg_vector_rows(reader->group, reader->vector);
-	reader->first_row =
-		reader->groups[reader->group_idx].first_row + (uint64) reader->vector * COL_VECTOR_ROWS;
+	hy_batch_seek_vector(reader, reader->vector);
 	return true;
 }
 

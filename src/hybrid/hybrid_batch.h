@@ -15,6 +15,8 @@
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_source.h"
 
+#define HY_VECTOR_WORDS (COL_VECTOR_ROWS / 64)
+
 /*
  * A condition `column <op> value` that every row of interest satisfies; it only
  * serves to skip.  strategy as btree's: 1 < 2 <= 3 = 4 >= 5 >.
@@ -42,6 +44,8 @@ typedef struct HyBatchReader
 	const HyCondition *conditions;
 	struct HyBounds *bounds; /* the conditions in terms of the open group's columns */
 
+	Snapshot snapshot;
+
 	/* the group being read, and the vector in it */
 	RgGroup *group; /* NULL: none */
 	uint32 group_idx;
@@ -49,6 +53,19 @@ typedef struct HyBatchReader
 	uint32 vector_rows;
 	uint64 first_row; /* row number of the vector's first row */
 	HySource source;
+
+	/*
+	 * Rows of the vector that have a header, and of those the ones that the snapshot does not see: bit i of the words
+	 * is row i.  No word has a meaning if any_touched is false, none of invisible if any_invisible is.
+	 */
+	bool any_touched;
+	bool any_invisible;
+	uint64 touched[HY_VECTOR_WORDS];
+	uint64 invisible[HY_VECTOR_WORDS];
+	/* MVCC: the open group's rows with a header, read at its first vector */
+	bool items_read;
+	uint32 item_count;
+	struct HyMapItem *items;
 
 	/* what happened, for EXPLAIN and tests */
 	uint64 vectors_read;
@@ -74,6 +91,21 @@ extern void hy_batch_seek_group(HyBatchReader *reader, uint32 group_idx);
  * not exclude.  false: no more in this group.
  */
 extern bool hy_batch_next_vector(HyBatchReader *reader, bool forward);
+
+/* stand on this vector of the open group, whatever the conditions say */
+extern void hy_batch_seek_vector(HyBatchReader *reader, uint32 vector);
+
+static inline bool
+hy_batch_row_invisible(const HyBatchReader *reader, uint32 row)
+{
+	return reader->any_invisible && (reader->invisible[row / 64] >> (row % 64) & 1) != 0;
+}
+
+static inline bool
+hy_batch_row_touched(const HyBatchReader *reader, uint32 row)
+{
+	return reader->any_touched && (reader->touched[row / 64] >> (row % 64) & 1) != 0;
+}
 
 /* group of the list that holds the row: its index, or -1 */
 extern int64 hy_batch_find_group(const HyBatchReader *reader, uint64 row);

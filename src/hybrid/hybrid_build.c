@@ -12,6 +12,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -57,17 +58,78 @@ eval_end(HyBuild *build)
 
 /* ---- building ---- */
 
+/*
+ * Does a row with a header go into the index?  The cases of heapam_index_build_range_scan; *alive: uniqueness
+ * is to be checked for it.
+ */
+static bool
+take_touched(HyBuild *build, const HyEntry *entry, uint64 row, bool *alive)
+{
+	bool unique = build->index_info->ii_Unique || build->index_info->ii_ExclusionOps != NULL;
+
+	for (;;)
+	{
+		HeapTupleData tuple;
+		Buffer buffer;
+		HTSV_Result result;
+		TransactionId deleter = InvalidTransactionId;
+
+		*alive = true;
+		switch (hy_header_look(build->rel, entry, row, &tuple, &buffer))
+		{
+			case HY_HEADER_NONE:
+				return true;
+			case HY_HEADER_GONE:
+				return false;
+			case HY_HEADER_THERE:
+				break;
+		}
+		result = HeapTupleSatisfiesVacuum(&tuple, build->oldest_xmin, buffer);
+		if (result == HEAPTUPLE_DELETE_IN_PROGRESS)
+			deleter = HeapTupleHeaderGetUpdateXid(tuple.t_data);
+		UnlockReleaseBuffer(buffer);
+		switch (result)
+		{
+			case HEAPTUPLE_DEAD:
+				return false;
+			case HEAPTUPLE_RECENTLY_DEAD:
+				*alive = false;
+				return true;
+			case HEAPTUPLE_LIVE:
+			case HEAPTUPLE_INSERT_IN_PROGRESS: /* our own group */
+				return true;
+			case HEAPTUPLE_DELETE_IN_PROGRESS:
+				break;
+		}
+		*alive = false;
+		if (build->anyvisible || !unique || TransactionIdIsCurrentTransactionId(deleter))
+			return true;
+		/* it decides whether the row counts */
+		XactLockTableWait(deleter, build->rel, &tuple.t_self, XLTW_InsertIndexUnique);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 static double
 build_cold(HyBuild *build, HyScan *scan)
 {
 	double tuples = 0;
+	/* by the snapshot */
+	bool judged = !TransactionIdIsValid(build->oldest_xmin);
 
 	while (hy_scan_next_cold(scan, build->slot))
 	{
+		bool alive = true;
+
 		CHECK_FOR_INTERRUPTS();
-		tuples += 1;
+		if (!judged && hy_batch_row_touched(scan->cold, scan->row) &&
+			!take_touched(target, &scan->cold->groups[scan->cold->group_idx],
+						  hy_slot(build->slot)->row, &alive))
+			continue;
+		if (alive)
+			tuples += 1;
 		if (hy_build_eval(build))
-			build->callback(build->index, &build->slot->tts_tid, build->values, build->isnull, true,
+			build->callback(build->index, &build->slot->tts_tid, build->values, build->isnull, alive,
 							build->callback_state);
 	}
 	return tuples;

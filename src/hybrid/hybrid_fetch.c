@@ -23,6 +23,7 @@
 #include "hybrid/hybrid_fetch.h"
 #include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_modify.h"
 #include "hybrid/hybrid_slot.h"
 #include "hybrid/hybrid_source.h"
 #include "hybrid/hybrid_tid.h"
@@ -39,6 +40,7 @@ typedef struct HyOpenGroup
 	HySource source;
 	TupleDesc desc;	 /* of the slots, see HyBatchReader */
 	Snapshot seen;	 /* MVCC snapshot that saw it, or NULL */
+	bool untouched;	 /* no row of it had a header when `seen` was set */
 	uint64 last_use; /* the least recently used makes room */
 } HyOpenGroup;
 
@@ -178,22 +180,45 @@ open_group(HyColdFetch *fetch, HyEntry entry, TupleDesc desc)
 	return open;
 }
 
-/* make `row` the present row; false if no group that the snapshot sees has it */
+/*
+ * Is the row of an open group, which the snapshot sees, there for it?  What a map said at or behind the moment of an
+ * MVCC snapshot stays good for it: who makes a header later makes changes that it does not see.
+ * But in SERIALIZABLE we have to meet them.
+ */
 static bool
-cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, TupleDesc desc)
+row_visible(HyColdFetch *fetch, const HyOpenGroup *open, uint64 row, Snapshot snapshot,
+			bool *all_dead)
+{
+	if (snapshot == NULL)
+		return true;
+	if (open->untouched && !CheckForSerializableConflictOutNeeded(fetch->rel, snapshot))
+		return true;
+	return hy_row_visible(fetch->rel, &open->entry, row, snapshot, all_dead);
+}
+
+/* make `row` the present row; false if the snapshot does not see it */
+static bool
+cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, TupleDesc desc, bool *all_dead)
 {
 	HyOpenGroup *open = find_seen(fetch, row, snapshot, desc);
 
 	if (open == NULL)
 	{
 		const HyDirEntry *found = hy_directory_find(hy_directory(fetch->rel), row);
+		bool mvcc = snapshot != NULL && IsMVCCSnapshot(snapshot);
 
 		if (found == NULL ||
 			(snapshot != NULL && !hy_entry_visible(fetch->rel, &found->entry, snapshot)))
 			return false;
 		open = open_group(fetch, found->entry, desc);
-		open->seen = snapshot;
+		open->seen = mvcc ? snapshot : NULL;
+		open->untouched = mvcc && !hy_map_any(fetch->rel, &open->entry);
 	}
+	/* a group that is still being written: that decides (hy_cold_visible) */
+	if (!(snapshot != NULL && snapshot->snapshot_type == SNAPSHOT_DIRTY &&
+		  TransactionIdIsValid(snapshot->xmin)) &&
+		!row_visible(fetch, open, row, snapshot, all_dead))
+		return false;
 	open->last_use = ++fetch->use_count;
 	if (fetch->values == NULL)
 		fetch->values = AllocSetContextCreate(fetch->parent, "omendb values", ALLOCSET_SMALL_SIZES);
@@ -212,7 +237,7 @@ hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTableSlot *slot)
 	bool found;
 
 	cold_fetch_init(fetch, rel);
-	found = cold_fetch_seek(fetch, row, snapshot, slot->tts_tupleDescriptor);
+	found = cold_fetch_seek(fetch, row, snapshot, slot->tts_tupleDescriptor, NULL);
 	if (found)
 	{
 		hy_slot_store_cold(slot, &fetch->cold, RelationGetRelid(rel), row, fetch->at->entry.xmin,
@@ -456,11 +481,10 @@ hybrid_index_fetch_tuple(IndexFetchTableData *scan, ItemPointer tid, Snapshot sn
 	if (!hy_tid_to_row(tid, &row))
 		return false;
 	hy_slot_detach(&cold->cold, slot);
-	if (!cold_fetch_seek(cold, row, snapshot, slot->tts_tupleDescriptor))
+	/* first the lock, then the look: a writer looks for locks behind its change */
+	PredicateLockTID(scan->rel, tid, snapshot, InvalidTransactionId);
+	if (!cold_fetch_seek(cold, row, snapshot, slot->tts_tupleDescriptor, all_dead))
 		return false;
-	PredicateLockTID(scan->rel, tid, snapshot,
-					 hy_entry_frozen(&cold->at->entry) ? InvalidTransactionId
-													   : cold->at->entry.xmin);
 	hy_slot_store_cold(slot, &cold->cold, RelationGetRelid(scan->rel), row, cold->at->entry.xmin,
 					   cold->at->entry.cmin);
 	return true;
@@ -478,10 +502,10 @@ hybrid_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 	hy_load_flush_table(rel);
 	if (hy_tid_is_cold(tid))
 	{
-		if (!hy_tid_to_row(tid, &row) || !hy_fetch_cold(rel, row, snapshot, slot))
+		if (!hy_tid_to_row(tid, &row))
 			return false;
-		PredicateLockTID(rel, tid, snapshot, hy_slot(slot)->xmin);
-		return true;
+		PredicateLockTID(rel, tid, snapshot, InvalidTransactionId);
+		return hy_fetch_cold(rel, row, snapshot, slot);
 	}
 	hy_slot_lend(slot);
 	found = GetHeapamTableAmRoutine()->tuple_fetch_row_version(rel, tid, snapshot, slot);
@@ -504,8 +528,10 @@ hybrid_tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
 void
 hybrid_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
 {
-	/* a cold row has no newer version; a hot one never has a cold one */
-	if (!hy_tid_is_cold(tid) && !is_header(scan->rs_rd, tid))
+	/* a hot row never has a cold one as its next version */
+	if (hy_tid_is_cold(tid))
+		hy_cold_latest_tid(scan, tid);
+	else if (!is_header(scan->rs_rd, tid))
 		heap_get_latest_tid(scan, tid);
 }
 
@@ -518,7 +544,8 @@ hybrid_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot sna
 	{
 		const HyDirEntry *found = hy_directory_find(hy_directory(rel), hy_slot(slot)->row);
 
-		return found != NULL && hy_entry_visible(rel, &found->entry, snapshot);
+		return found != NULL &&
+			   hy_cold_visible(rel, &found->entry, hy_slot(slot)->row, snapshot, NULL);
 	}
 	/* not lent: that would be for writing, and may clear */
 	hy_slot_lend_full(slot);

@@ -408,6 +408,26 @@ bitmap_load(HyScan *scan, BlockNumber block, const OffsetNumber *offsets, int co
 				hot->offsets[hot->count++] = offsets[i];
 }
 
+/* go to a cold row that the snapshot sees */
+static bool
+bitmap_seek_cold(HyScan *scan, uint64 row)
+{
+	Relation rel = scan->base.rs_rd;
+	Snapshot snapshot = scan->base.rs_snapshot;
+	ItemPointerData tid;
+
+	if (row >= HY_ROW_LIMIT)
+		return false;
+	/* first the lock, then the look: a writer looks for locks behind its change */
+	hy_tid_from_row(&tid, row);
+	PredicateLockTID(rel, &tid, snapshot, InvalidTransactionId);
+	if (!hy_scan_seek_cold(scan, row))
+		return false;
+	/* what was read of the vector's headers may be older than the lock */
+	return !CheckForSerializableConflictOutNeeded(rel, snapshot) ||
+		   hy_row_visible(rel, &scan->cold->groups[scan->cold->group_idx], row, snapshot, NULL);
+}
+
 /* the next row of the block */
 static bool
 bitmap_next(HyScan *scan, TupleTableSlot *slot)
@@ -421,11 +441,9 @@ bitmap_next(HyScan *scan, TupleTableSlot *slot)
 
 		if (scan->slice_end > 0)
 		{
-			if (!hy_scan_seek_cold(scan, scan->slice_row + hot->offsets[i] - 1))
+			if (!bitmap_seek_cold(scan, scan->slice_row + hot->offsets[i] - 1))
 				continue;
 			hy_scan_store_cold(scan, slot, scan->row);
-			PredicateLockTID(scan->base.rs_rd, &slot->tts_tid, scan->base.rs_snapshot,
-							 hy_slot(slot)->xmin);
 		}
 		else if (hy_hot_tuple(hot, i))
 			hy_hot_store(hot, slot);

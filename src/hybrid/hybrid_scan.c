@@ -315,12 +315,12 @@ hy_scan_seek_cold(HyScan *scan, uint64 row)
 		hy_batch_seek_group(cold, (uint32) group_idx);
 	in_group = row - cold->groups[group_idx].first_row;
 	if (cold->vector != in_group / COL_VECTOR_ROWS)
+	{
 		forget_vectors(scan);
-	cold->vector = (uint32) (in_group / COL_VECTOR_ROWS);
-	cold->vector_rows = rg_vector_rows(cold->group, cold->vector);
-	cold->first_row = cold->groups[group_idx].first_row + (uint64) cold->vector * COL_VECTOR_ROWS;
+		hy_batch_seek_vector(cold, (uint32) (in_group / COL_VECTOR_ROWS));
+	}
 	scan->row = (uint32) (in_group % COL_VECTOR_ROWS);
-	return true;
+	return !hy_batch_row_invisible(cold, scan->row);
 }
 
 /* open the next group in this direction; false at the end */
@@ -358,21 +358,26 @@ step_cold(HyScan *scan, bool forward)
 {
 	HyBatchReader *cold = scan->cold;
 
-	if (scan->in_group && (forward ? scan->row + 1 < cold->vector_rows : scan->row > 0))
-	{
-		scan->row += forward ? 1 : UINT32_MAX;
-		return true;
-	}
-	forget_vectors(scan);
 	for (;;)
 	{
-		if (scan->in_group && hy_batch_next_vector(cold, forward))
-			break;
-		if (!next_group(scan, forward))
-			return false;
+		while (scan->in_group && (forward ? scan->row + 1 < cold->vector_rows : scan->row > 0))
+		{
+			scan->row += forward ? 1 : UINT32_MAX;
+			if (!hy_batch_row_invisible(cold, scan->row))
+				return true;
+		}
+		forget_vectors(scan);
+		for (;;)
+		{
+			if (scan->in_group && hy_batch_next_vector(cold, forward))
+				break;
+			if (!next_group(scan, forward))
+				return false;
+		}
+		scan->row = forward ? 0 : cold->vector_rows - 1;
+		if (!hy_batch_row_invisible(cold, scan->row))
+			return true;
 	}
-	scan->row = forward ? 0 : cold->vector_rows - 1;
-	return true;
 }
 
 /* the next hot tuple: scan->hot.tuple */
@@ -499,7 +504,7 @@ hybrid_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTable
 	/* nearly always: the next row of the same vector, into the slot that showed the last one */
 	if (likely(scan->region == HY_AT_COLD && scan->cold_source.slot == slot && scan->in_group &&
 			   ScanDirectionIsForward(direction) && scan->row + 1 < scan->cold->vector_rows &&
-			   sscan->rs_nkeys == 0))
+			   !scan->cold->any_invisible && sscan->rs_nkeys == 0))
 	{
 		HySlot *ours = hy_slot(slot);
 

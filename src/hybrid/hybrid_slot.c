@@ -42,6 +42,9 @@ forget_cold(HySlot *slot)
 TransactionId
 hy_slot_xmin(HySlot *slot)
 {
+	/* a locked row's slot: nothing of it was read so far */
+	if (slot->source == NULL && slot->xmin == InvalidTransactionId)
+		hy_fetch_again(&slot->base.base.base);
 	if (slot->source != NULL && slot->source->xmin != NULL)
 	{
 		TransactionId xmin = slot->source->xmin(slot->source);

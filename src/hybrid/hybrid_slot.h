@@ -49,7 +49,8 @@ typedef struct HySlot
 	bool loading;
 	HyColdSource *source; /* NULL: gone, or not needed any more */
 	uint64 row;
-	TransactionId xmin; /* of the group, unless the source knows better: hy_slot_xmin */
+	/* of the group, unless the source knows better; without a source, invalid = to be read: hy_slot_xmin */
+	TransactionId xmin;
 	CommandId cmin;
 	char *data; /* by-reference values of a copied row, cold or virtual, or NULL */
 } HySlot;
