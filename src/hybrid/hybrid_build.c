@@ -20,6 +20,7 @@
 
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_build.h"
+#include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_scan.h"
 #include "hybrid/hybrid_tid.h"
@@ -123,7 +124,7 @@ build_cold(HyBuild *build, HyScan *scan)
 
 		CHECK_FOR_INTERRUPTS();
 		if (!judged && hy_batch_row_touched(scan->cold, scan->row) &&
-			!take_touched(target, &scan->cold->groups[scan->cold->group_idx],
+			!take_touched(build, &scan->cold->groups[scan->cold->group_idx],
 						  hy_slot(build->slot)->row, &alive))
 			continue;
 		if (alive)

@@ -554,20 +554,70 @@ hybrid_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot sna
 	return visible;
 }
 
+/* was the row of a cold TID found dead to everybody, and is it still?  It always is. */
+static bool
+cold_is_gone(Relation rel, const ItemPointerData *tid)
+{
+	const HyDirEntry *found;
+	HeapTupleData tuple;
+	Buffer buffer;
+	uint64 row;
+	HyEntry entry;
+
+	if (!hy_tid_to_row(tid, &row))
+		return false;
+	found = hy_directory_find(hy_directory(rel), row);
+	if (found == NULL)
+		return false;
+	entry = found->entry;
+	switch (hy_header_look(rel, &entry, row, &tuple, &buffer))
+	{
+		case HY_HEADER_NONE:
+			return false;
+		case HY_HEADER_GONE:
+			return true;
+		case HY_HEADER_THERE:
+			UnlockReleaseBuffer(buffer);
+			break;
+	}
+	return false;
+}
+
 /*
- * Which of an index's entries are dead?  Those of cold rows never are: they go
- * before heap looks, which would search for blocks far behind the file's end.
+ * Which of an index's entries are dead?  Of cold rows those that a scan has marked, because the row's header was
+ * pruned; that record has settled conflicts with standby's snapshots.  They are taken out before heap
+ * looks, which would search for blocks far behind the file's end, and given back behind its answer.
  */
 TransactionId
 hybrid_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
 {
-	int kept = 0;
+	TransactionId horizon = InvalidTransactionId;
+	TM_IndexDelete *gone = palloc((Size) Max(delstate->ndeltids, 1) * sizeof(TM_IndexDelete));
+	int gone_count = 0;
+	int hot = 0;
+	bool hot_known = false;
 
 	for (int i = 0; i < delstate->ndeltids; i++)
-		if (!hy_tid_is_cold(&delstate->deltids[i].tid))
-			delstate->deltids[kept++] = delstate->deltids[i];
-	delstate->ndeltids = kept;
-	if (kept == 0)
-		return InvalidTransactionId;
-	return GetHeapamTableAmRoutine()->index_delete_tuples(rel, delstate);
+	{
+		TM_IndexDelete *entry = &delstate->deltids[i];
+		bool known = delstate->status[entry->id].knowndeletable;
+
+		if (!hy_tid_is_cold(&entry->tid))
+		{
+			hot_known = hot_known || known;
+			delstate->deltids[hot++] = *entry;
+		}
+		else if (known && cold_is_gone(rel, &entry->tid))
+			gone[gone_count++] = *entry;
+	}
+	/* heap expects to be asked about something, and outside of bottom-up deletion about a dead row */
+	delstate->ndeltids = hot_known || delstate->bottomup ? hot : 0;
+	if (delstate->ndeltids > 0)
+		horizon = GetHeapamTableAmRoutine()->index_delete_tuples(rel, delstate);
+	if (gone_count > 0)
+		memcpy(delstate->deltids + delstate->ndeltids, gone,
+			   (Size) gone_count * sizeof(TM_IndexDelete));
+	delstate->ndeltids += gone_count;
+	pfree(gone);
+	return horizon;
 }
