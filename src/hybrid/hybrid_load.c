@@ -76,16 +76,6 @@ find_load(Oid relid)
 	return NULL;
 }
 
-/* do foreign keys refer to it? */
-static bool
-is_referenced(Relation rel)
-{
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-		if (RI_FKey_trigger_type(rel->trigdesc->triggers[i].tgfoid) == RI_TRIGGER_PK)
-			return true;
-	return false;
-}
-
 static bool
 has_brin_index(Relation rel)
 {
@@ -107,7 +97,7 @@ has_brin_index(Relation rel)
 bool
 hy_must_stay_hot(Relation rel)
 {
-	return is_referenced(rel) || has_brin_index(rel);
+	return has_brin_index(rel);
 }
 
 /* the same for the table that `rel` is to replace */
@@ -126,7 +116,7 @@ hy_load_allowed(Relation rel, int options)
 {
 	TriggerDesc *triggers = rel->trigdesc;
 
-	if (!hy_load_row_groups || IsCatalogRelation(rel) || IsToastRelation(rel) || is_referenced(rel))
+	if (!hy_load_row_groups || IsCatalogRelation(rel) || IsToastRelation(rel))
 		return false;
 	if (triggers && (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
 					 triggers->trig_insert_instead_row))
