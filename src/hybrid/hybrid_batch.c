@@ -187,9 +187,9 @@ judge_vector(HyBatchReader *reader)
 		if (reader->items != NULL)
 			pfree(reader->items);
 		reader->items = NULL;
-		reader->item_count = hy_map_list(reader->rel, entry, mvcc ? 0 : from,
-										 mvcc ? entry->rows : from + reader->vector_rows,
-										 &reader->items);
+		reader->item_count =
+			hy_map_list(reader->rel, entry, mvcc ? 0 : from,
+						mvcc ? entry->rows : from + reader->vector_rows, &reader->items);
 		reader->items_read = true;
 		MemoryContextSwitchTo(old);
 	}

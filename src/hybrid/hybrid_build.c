@@ -130,8 +130,8 @@ build_cold(HyBuild *build, HyScan *scan)
 		if (alive)
 			tuples += 1;
 		if (hy_build_eval(build))
-			build->callback(build->index, &build->slot->tts_tid, build->values, build->isnull, alive,
-							build->callback_state);
+			build->callback(build->index, &build->slot->tts_tid, build->values, build->isnull,
+							alive, build->callback_state);
 	}
 	return tuples;
 }

@@ -83,8 +83,7 @@ check_identity(Relation rel, const ColdRow *cold)
 	tuple.t_tableOid = RelationGetRelid(rel);
 	tuple.t_data = (HeapTupleHeader) PageGetItem(
 		page, PageGetItemId(page, ItemPointerGetOffsetNumber(&cold->header)));
-	tuple.t_len =
-		ItemIdGetLength(PageGetItemId(page, ItemPointerGetOffsetNumber(&cold->header)));
+	tuple.t_len = ItemIdGetLength(PageGetItemId(page, ItemPointerGetOffsetNumber(&cold->header)));
 	complete = rel->rd_rel->relreplident != REPLICA_IDENTITY_FULL ||
 			   (hy_header_word(tuple.t_data) & HY_HEADER_WHOLE) != 0;
 	while (complete && (member = bms_next_member(identity, member)) >= 0)
@@ -153,8 +152,8 @@ hy_cold_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot, 
 
 	if (!begin_change(rel, tid, crosscheck, tmfd, &cold, &result))
 		return result;
-	result = HEAP->tuple_delete(rel, &cold.header, cid, snapshot, crosscheck, wait, tmfd,
-								changingPart);
+	result =
+		HEAP->tuple_delete(rel, &cold.header, cid, snapshot, crosscheck, wait, tmfd, changingPart);
 	end_change(rel, &cold, result, tmfd);
 	return result;
 }
@@ -210,8 +209,7 @@ hy_cold_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *s
 	}
 	at = cold.header;
 	hy_slot_lend(slot);
-	result =
-		HEAP->tuple_lock(rel, &at, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
+	result = HEAP->tuple_lock(rel, &at, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
 	hy_slot_take_back(slot);
 	ReleaseBuffer(cold.pin);
 

@@ -14,7 +14,9 @@ use Test::More;
 
 # What runs on cold rows already.
 my @ready = qw(
-	reads
+	alex_index constraints current_of cursors ddl deadlock deferred epq first_touch fk fk_triple locks
+	merge movement multixact nowait old_snapshot partitions prepared reads reuse rewritten ri_snapshot
+	serializable subtransaction trigger triggers unlogged upsert upsert_merge writers
 );
 
 my $isolationtester = dirname($ENV{PG_REGRESS} // '') . '/../isolation/isolationtester';
