@@ -1,4 +1,4 @@
--- omendb tables: hot and cold rows side by side in every way of reading, and what cold rows refuse.
+-- omendb tables: hot and cold rows side by side in every way of reading and changing them.
 -- hybrid_load has the ways in which rows come in, hybrid_ddl what is done to a table as a whole.
 
 SET client_min_messages = warning;
@@ -298,76 +298,119 @@ MOVE 250 FROM ahead;
 FETCH BACKWARD 1 FROM ahead;
 ROLLBACK;
 
--- what cold rows refuse
+-- Row locks, UPDATE, DELETE and MERGE of hot and cold rows: a statement on both tables, HYBRID stands for
+-- them, and how many rows it said it had to do with.
+CREATE FUNCTION hybrid_both(statement text, OUT omendb bigint, OUT heap bigint) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE replace(statement, 'HYBRID', 'hybrid_c');
+	GET DIAGNOSTICS omendb = ROW_COUNT;
+	EXECUTE replace(statement, 'HYBRID', 'hybrid_h');
+	GET DIAGNOSTICS heap = ROW_COUNT;
+END $$;
 SELECT id FROM hybrid_c WHERE id = 205 FOR UPDATE;
 SELECT id FROM hybrid_c WHERE id = 5 FOR UPDATE;
-\echo :LAST_ERROR_SQLSTATE
 SELECT id FROM hybrid_c WHERE id = 5 FOR NO KEY UPDATE;
 SELECT id FROM hybrid_c WHERE id = 5 FOR SHARE;
 SELECT id FROM hybrid_c WHERE id = 5 FOR KEY SHARE NOWAIT;
 SELECT id FROM hybrid_c WHERE id = 5 FOR UPDATE SKIP LOCKED;
-\echo :LAST_ERROR_SQLSTATE
-UPDATE hybrid_c SET k = 0 WHERE id = 5;
-\echo :LAST_ERROR_SQLSTATE
-UPDATE hybrid_c SET k = 0;
-DELETE FROM hybrid_c WHERE id = 5;
-\echo :LAST_ERROR_SQLSTATE
-DELETE FROM hybrid_c;
-MERGE INTO hybrid_c c USING (VALUES (5)) v(i) ON c.id = v.i WHEN MATCHED THEN UPDATE SET k = 0;
-\echo :LAST_ERROR_SQLSTATE
-MERGE INTO hybrid_c c USING (VALUES (5)) v(i) ON c.id = v.i WHEN MATCHED THEN DELETE;
-MERGE INTO hybrid_c c USING (VALUES (5)) v(i) ON c.id = v.i WHEN MATCHED THEN DO NOTHING
-	WHEN NOT MATCHED THEN INSERT VALUES (0);
+SELECT * FROM hybrid_look('hybrid_c');
 BEGIN;
-DECLARE c CURSOR FOR SELECT id FROM hybrid_c WHERE id < 10;
+SELECT hybrid_both('UPDATE HYBRID SET k = 0 WHERE id = 5');
+UPDATE hybrid_c SET t = t || '!', id = -6 WHERE id = 6 RETURNING *;
+DELETE FROM hybrid_c WHERE id = 7 RETURNING *;
+UPDATE hybrid_h SET t = t || '!', id = -6 WHERE id = 6;
+DELETE FROM hybrid_h WHERE id = 7;
+SELECT id, k, t FROM hybrid_c WHERE id BETWEEN -10 AND 8 ORDER BY id;
+SELECT hybrid_differ('hybrid_c', 'hybrid_h'), * FROM hybrid_look('hybrid_c');
+-- once more what is hot now
+SELECT hybrid_both('UPDATE HYBRID SET k = k + 1 WHERE id IN (-6, 5, 8)');
+SELECT hybrid_both('DELETE FROM HYBRID WHERE id IN (-6, 7, 9)');
+SELECT hybrid_differ('hybrid_c', 'hybrid_h');
+SAVEPOINT s;
+SELECT hybrid_both('UPDATE HYBRID SET k = 0'), hybrid_both('DELETE FROM HYBRID');
+SELECT hybrid_differ('hybrid_c', 'hybrid_h'), * FROM hybrid_look('hybrid_c');
+ROLLBACK TO s;
+SELECT hybrid_both('UPDATE HYBRID SET t = ''changed'' WHERE id BETWEEN 195 AND 205');
+SELECT hybrid_both('DELETE FROM HYBRID WHERE id BETWEEN 199 AND 206');
+SELECT hybrid_both('SELECT FROM HYBRID WHERE id > 180 FOR UPDATE');
+SELECT hybrid_differ('hybrid_c', 'hybrid_h'), * FROM hybrid_look('hybrid_c');
+ROLLBACK;
+SELECT hybrid_differ('hybrid_c', 'hybrid_h'), * FROM hybrid_look('hybrid_c');
+-- MERGE, and the row a cursor is on
+BEGIN;
+SELECT hybrid_both('MERGE INTO HYBRID c USING (VALUES (5), (6), (7), (205), (-5)) v(i) ON c.id = v.i
+	WHEN MATCHED AND v.i = 7 THEN DO NOTHING WHEN MATCHED AND v.i = 6 THEN DELETE
+	WHEN MATCHED THEN UPDATE SET k = -k - 1 WHEN NOT MATCHED THEN INSERT VALUES (v.i)');
+SELECT id, k, t FROM hybrid_c WHERE k < 0 OR id < 8 ORDER BY id;
+SELECT hybrid_differ('hybrid_c', 'hybrid_h');
+SAVEPOINT s;
+MERGE INTO hybrid_c c USING (VALUES (9), (9)) v(i) ON c.id = v.i WHEN MATCHED THEN UPDATE SET k = 0;
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK TO s;
+DECLARE c CURSOR FOR SELECT id FROM hybrid_c WHERE id BETWEEN 98 AND 101;
+MOVE 2 FROM c;
+UPDATE hybrid_c SET k = 1000 WHERE CURRENT OF c RETURNING id, k, t;
+UPDATE hybrid_c SET k = 1001 WHERE CURRENT OF c;
 FETCH 1 FROM c;
-UPDATE hybrid_c SET k = 0 WHERE CURRENT OF c;
-\echo :LAST_ERROR_SQLSTATE
+DELETE FROM hybrid_c WHERE CURRENT OF c RETURNING id, k, t;
+FETCH 1 FROM c;
+SELECT id, k FROM hybrid_c WHERE id BETWEEN 98 AND 101 ORDER BY id;
 ROLLBACK;
--- the whole statement fails, the hot rows too
-UPDATE hybrid_c SET t = 'changed' WHERE id BETWEEN 195 AND 205;
-SELECT hybrid_differ('hybrid_c', 'hybrid_h');
--- hot rows take it all
-BEGIN;
-UPDATE hybrid_c SET t = 'changed' WHERE id BETWEEN 201 AND 205;
-DELETE FROM hybrid_c WHERE id BETWEEN 204 AND 206 RETURNING id, t;
-SELECT count(*) FROM hybrid_c WHERE id > 280 AND id <> 287 AND id <> 294;
-SELECT count(*) FROM (SELECT FROM hybrid_c WHERE id > 280 FOR UPDATE) s;
-ROLLBACK;
-SELECT hybrid_differ('hybrid_c', 'hybrid_h');
+-- what stays: rows of each kind changed, locked and gone
+SELECT hybrid_both('UPDATE HYBRID SET t = t || ''?'' WHERE id % 20 = 9');
+SELECT hybrid_both('UPDATE HYBRID SET k = k WHERE id % 40 = 9');
+SELECT hybrid_both('DELETE FROM HYBRID WHERE id % 20 = 11');
+SELECT hybrid_both('SELECT FROM HYBRID WHERE id % 20 = 13 FOR UPDATE');
+SELECT hybrid_differ('hybrid_c', 'hybrid_h'), * FROM hybrid_look('hybrid_c');
+VACUUM hybrid_c;
+SELECT hybrid_differ('hybrid_c', 'hybrid_h'), * FROM hybrid_look('hybrid_c');
 
--- a unique index over both; what would change a cold row for a conflict is refused
+-- a unique index over both
 CREATE UNIQUE INDEX hybrid_c_id ON hybrid_c (id);
 INSERT INTO hybrid_c (id) VALUES (5);
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO hybrid_c (id) VALUES (205);
+UPDATE hybrid_c SET id = 205 WHERE id = 5;
+UPDATE hybrid_c SET id = 5 WHERE id = 6;
 INSERT INTO hybrid_c (id) VALUES (5), (205) ON CONFLICT DO NOTHING;
-INSERT INTO hybrid_c (id) VALUES (5) ON CONFLICT (id) DO UPDATE SET k = 0;
-\echo :LAST_ERROR_SQLSTATE
 BEGIN;
-INSERT INTO hybrid_c (id) VALUES (205) ON CONFLICT (id) DO UPDATE SET k = -1 RETURNING id, k;
-INSERT INTO hybrid_c (id) VALUES (999);
+INSERT INTO hybrid_c (id) VALUES (5), (11), (29), (205) ON CONFLICT (id) DO UPDATE SET k = -1 RETURNING id, k, t;
+INSERT INTO hybrid_c (id) VALUES (6), (6) ON CONFLICT (id) DO UPDATE SET k = -1;
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+BEGIN;
+DELETE FROM hybrid_c WHERE id = 5;
+INSERT INTO hybrid_c (id) VALUES (5), (999);
+UPDATE hybrid_c SET id = 7 WHERE id = 999;
 ROLLBACK;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 INSERT INTO hybrid_c (id) VALUES (5), (205) ON CONFLICT DO NOTHING;
 COMMIT;
 SELECT hybrid_differ('hybrid_c', 'hybrid_h');
--- a foreign key needs locks on the rows it refers to; the other way it needs none
+-- foreign keys that refer to the table, and of the table
 ALTER TABLE hybrid_c ADD PRIMARY KEY USING INDEX hybrid_c_id;
-CREATE TABLE hybrid_ref (id int REFERENCES hybrid_c) USING omendb;
+CREATE TABLE hybrid_ref (id int REFERENCES hybrid_c ON UPDATE CASCADE) USING omendb;
 INSERT INTO hybrid_ref VALUES (5);
-\echo :LAST_ERROR_SQLSTATE
 INSERT INTO hybrid_ref VALUES (205), (NULL);
 INSERT INTO hybrid_ref VALUES (-5);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO hybrid_ref VALUES (11);
 DELETE FROM hybrid_c WHERE id = 205;
+DELETE FROM hybrid_c WHERE id = 5;
+\echo :LAST_ERROR_SQLSTATE
+BEGIN;
+UPDATE hybrid_c SET id = -5 WHERE id = 5;
+SELECT * FROM hybrid_ref ORDER BY id;
+ROLLBACK;
 DROP TABLE hybrid_ref;
 ALTER TABLE hybrid_h ADD PRIMARY KEY (id);
 ALTER TABLE hybrid_c ADD CONSTRAINT hybrid_c_fk FOREIGN KEY (id) REFERENCES hybrid_h ON DELETE CASCADE;
 INSERT INTO hybrid_c (id) VALUES (-5);
-DELETE FROM hybrid_h WHERE id = 5;
+UPDATE hybrid_c SET id = -5 WHERE id = 8;
 \echo :LAST_ERROR_SQLSTATE
-DELETE FROM hybrid_h WHERE id = 205;
-SELECT hybrid_differ('hybrid_c', 'hybrid_h');
+DELETE FROM hybrid_h WHERE id IN (8, 29, 205);
+SELECT id FROM hybrid_c WHERE id IN (8, 29, 205);
+SELECT hybrid_differ('hybrid_c', 'hybrid_h'), * FROM hybrid_look('hybrid_c');
 ALTER TABLE hybrid_c DROP CONSTRAINT hybrid_c_fk;
 
 -- index scans: one row, ranges, in order, backwards, of all kinds of index

@@ -304,7 +304,7 @@ COPY hybrid_p FROM PROGRAM 'seq 151 270 | awk ''{ print $1 "\tv" $1 }''';
 SELECT count(*), sum(id) FROM hybrid_p WHERE id BETWEEN 90 AND 220;
 UPDATE hybrid_p SET id = 280 WHERE id = 160;
 UPDATE hybrid_p SET id = 281 WHERE id = 60;
-\echo :LAST_ERROR_SQLSTATE
+SELECT * FROM hybrid_p WHERE id IN (60, 160, 280, 281) ORDER BY id;
 SELECT tableoid::regclass, count(*) FROM hybrid_p GROUP BY 1 ORDER BY 1;
 ALTER TABLE hybrid_p DETACH PARTITION hybrid_p1;
 SELECT * FROM hybrid_look('hybrid_p1');
