@@ -86,7 +86,6 @@ SELECT hybrid_compare('SELECT * FROM %s WHERE id BETWEEN 2480 AND 2520');
 SELECT hybrid_compare('SELECT id FROM %s WHERE id > 4990 ORDER BY id LIMIT 20');
 
 -- index-only scans
-SET enable_indexscan = off;
 SET enable_indexonlyscan = on;
 SELECT hybrid_compare('SELECT id, n, t FROM %s WHERE n = 343');
 SELECT hybrid_compare('SELECT id FROM %s WHERE id BETWEEN 2480 AND 5120');
@@ -95,7 +94,7 @@ SELECT hybrid_compare('SELECT p FROM %s WHERE p <@ box ''((100,100),(200,200))''
 SELECT hybrid_compare('SELECT n FROM %s WHERE n > 990 AND id %% 5 = 0');
 
 -- bitmap scans
-SET enable_indexonlyscan = off;
+SET enable_indexscan = off;
 SET enable_bitmapscan = on;
 SELECT hybrid_compare('SELECT * FROM %s WHERE n BETWEEN 300 AND 343');
 SELECT hybrid_compare('SELECT * FROM %s WHERE id > 1000');

@@ -128,14 +128,17 @@ rechecks_rows(const Query *parse)
 
 /* in a recheck, is the relation's row given, so that nobody scans for it? */
 static bool
-has_test_row(PlannerInfo *root, Index relid)
+has_test_row(PlannerInfo *root, const RelOptInfo *rel)
 {
+	Index result = (Index) root->parse->resultRelation;
 	ListCell *cell;
 
-	if (bms_is_member((int) relid, root->all_result_relids))
+	/* partitions and children by their parent: all_result_relids may be empty yet, as seen in 17.12 */
+	if (result > 0 &&
+		(rel->relid == result || bms_is_member((int) result, rel->top_parent_relids)))
 		return true;
 	foreach (cell, root->rowMarks)
-		if (lfirst_node(PlanRowMark, cell)->rti == relid)
+		if (lfirst_node(PlanRowMark, cell)->rti == rel->relid)
 			return true;
 	return false;
 }
@@ -147,12 +150,12 @@ has_test_row(PlannerInfo *root, Index relid)
  * any level of the statement may refer to.
  */
 static bool
-scanned_by_recheck(PlannerInfo *root, Index relid)
+scanned_by_recheck(PlannerInfo *root, const RelOptInfo *rel)
 {
 	if (rechecks_rows(root->parse))
-		return !has_test_row(root, relid);
+		return !has_test_row(root, rel);
 	if (root->parse->rowMarks != NIL)
-		return root->parent_root != NULL || !has_test_row(root, relid);
+		return root->parent_root != NULL || !has_test_row(root, rel);
 	for (PlannerInfo *outer = root->parent_root; outer != NULL; outer = outer->parent_root)
 	{
 		Query *parse = outer->parse;
@@ -179,7 +182,7 @@ planner_relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *
 		Relation rel = table_open(relid, NoLock);
 
 		/* with or without row groups: they may come while the plan runs */
-		if (hy_is_hybrid(rel) && scanned_by_recheck(root, info->relid))
+		if (hy_is_hybrid(rel) && scanned_by_recheck(root, info))
 		{
 			ListCell *cell;
 
