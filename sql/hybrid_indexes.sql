@@ -56,13 +56,15 @@ CREATE INDEX CONCURRENTLY hybrid_radix ON hybrid_k USING spgist (t);
 CREATE INDEX CONCURRENTLY hybrid_expression ON hybrid_k ((id % 100), upper(t));
 CREATE INDEX hybrid_partial ON hybrid_k (n) WHERE id % 5 = 0;
 INSERT INTO hybrid_k SELECT * FROM hybrid_h WHERE id > 5400;
-UPDATE hybrid_k SET n = n + 1, tags = tags || 7 WHERE id BETWEEN 5100 AND 5600 AND id % 3 = 0;
-UPDATE hybrid_h SET n = n + 1, tags = tags || 7 WHERE id BETWEEN 5100 AND 5600 AND id % 3 = 0;
-DELETE FROM hybrid_k WHERE id > 2100 AND id < 2500 AND id % 4 = 0;
-DELETE FROM hybrid_h WHERE id > 2100 AND id < 2500 AND id % 4 = 0;
+UPDATE hybrid_k SET n = n + 1, tags = tags || 7 WHERE id BETWEEN 4900 AND 5600 AND id % 3 = 0;
+UPDATE hybrid_h SET n = n + 1, tags = tags || 7 WHERE id BETWEEN 4900 AND 5600 AND id % 3 = 0;
+DELETE FROM hybrid_k WHERE id > 1900 AND id < 2500 AND id % 4 = 0;
+DELETE FROM hybrid_h WHERE id > 1900 AND id < 2500 AND id % 4 = 0;
 VACUUM ANALYZE hybrid_k;
-UPDATE hybrid_k SET t = 'later', x = 'y' WHERE id IN (2101, 5999);
-UPDATE hybrid_h SET t = 'later', x = 'y' WHERE id IN (2101, 5999);
+UPDATE hybrid_k SET t = 'later', x = 'y' WHERE id IN (7, 2101, 4001, 5999);
+DELETE FROM hybrid_k WHERE id IN (107, 2111);
+UPDATE hybrid_h SET t = 'later', x = 'y' WHERE id IN (7, 2101, 4001, 5999);
+DELETE FROM hybrid_h WHERE id IN (107, 2111);
 SELECT count(*) FILTER (WHERE (ctid::text::point)[0] >= 2147483648) AS cold,
 	count(*) FILTER (WHERE (ctid::text::point)[0] < 2147483648) AS hot FROM hybrid_k;
 CREATE INDEX ON hybrid_k USING brin (id);
@@ -173,8 +175,8 @@ DECLARE
 	result text;
 BEGIN
 	CREATE TEMP TABLE log (id int, n bigint) ON COMMIT DROP;
-	EXECUTE format('UPDATE %s SET x = ''z'' WHERE tags @> ''{7}'' AND id > 5400', t);
-	EXECUTE format('WITH gone AS (DELETE FROM %s WHERE tags @> ''{9, 100}'' AND id > 5400 RETURNING id)
+	EXECUTE format('UPDATE %s SET x = ''z'' WHERE tags @> ''{7}'' AND id > 1000', t);
+	EXECUTE format('WITH gone AS (DELETE FROM %s WHERE tags @> ''{9, 100}'' AND id > 1000 RETURNING id)
 		INSERT INTO log SELECT id FROM gone', t);
 	EXECUTE format('INSERT INTO log SELECT id, n FROM %s WHERE tags @> ''{7}''', t);
 	EXECUTE format('UPDATE log l SET n = (SELECT count(*) FROM %s k WHERE k.tags @> ARRAY[l.id %% 40, 100]) WHERE id %% 64 = 1', t);
@@ -183,14 +185,14 @@ BEGIN
 		SELECT id FROM %1$s WHERE tags @> ''{7}'') k WHERE l.id = k.id AND l.id %% 2 = 0', t);
 	EXECUTE format('MERGE INTO log l USING (SELECT id, n FROM %s WHERE tags @> ''{8}'') k ON l.id = k.id
 		WHEN MATCHED THEN UPDATE SET n = 0 WHEN NOT MATCHED THEN INSERT VALUES (k.id, k.n)', t);
-	EXECUTE format('SELECT count(*) FROM (SELECT id FROM %s WHERE tags @> ''{7, 100}'' AND id > 5400 FOR UPDATE) l', t)
+	EXECUTE format('SELECT count(*) FROM (SELECT id FROM %s WHERE tags @> ''{7, 100}'' AND id > 1000 FOR UPDATE) l', t)
 		INTO result;
 	SELECT format('%s %s %s %s', result, count(*), sum(id), sum(n)) INTO result FROM log;
 	DROP TABLE log;
 	RETURN result;
 END $$;
 BEGIN;
-EXPLAIN (COSTS OFF) UPDATE hybrid_k SET x = 'z' WHERE tags @> '{7}' AND id > 5400;
+EXPLAIN (COSTS OFF) UPDATE hybrid_k SET x = 'z' WHERE tags @> '{7}' AND id > 1000;
 SELECT hybrid_change('hybrid_k');
 SELECT hybrid_change('hybrid_h');
 SELECT hybrid_compare('SELECT * FROM %s', false);
@@ -213,7 +215,7 @@ COPY hybrid_l FROM PROGRAM 'seq 1 250000';
 INSERT INTO hybrid_l SELECT generate_series(250001, 260000);
 CREATE INDEX hybrid_mod ON hybrid_l ((id % 200)) WHERE id % 200 < 10;
 VACUUM ANALYZE hybrid_l;
-DELETE FROM hybrid_l WHERE id > 255000 AND id % 3 = 0;
+DELETE FROM hybrid_l WHERE id > 249000 AND id % 3 = 0;
 SET work_mem = '64kB';
 CREATE FUNCTION hybrid_lossy(query text) RETURNS bool LANGUAGE plpgsql AS $$
 DECLARE
