@@ -134,8 +134,7 @@ has_test_row(PlannerInfo *root, const RelOptInfo *rel)
 	ListCell *cell;
 
 	/* partitions and children by their parent: all_result_relids may be empty yet, as seen in 17.12 */
-	if (result > 0 &&
-		(rel->relid == result || bms_is_member((int) result, rel->top_parent_relids)))
+	if (result > 0 && (rel->relid == result || bms_is_member((int) result, rel->top_parent_relids)))
 		return true;
 	foreach (cell, root->rowMarks)
 		if (lfirst_node(PlanRowMark, cell)->rti == rel->relid)
