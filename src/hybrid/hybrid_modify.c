@@ -165,6 +165,8 @@ hy_cold_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId c
 {
 	ColdRow cold;
 	TM_Result result;
+	/* not in a register over PG_TRY, which compilers cannot tell to be harmless here */
+	volatile TM_Result updated = TM_Invisible;
 	OmHotBlock block;
 
 	if (!begin_change(rel, otid, crosscheck, tmfd, &cold, &result))
@@ -176,14 +178,15 @@ hy_cold_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId c
 	om_hot_block_begin(rel, &block);
 	PG_TRY();
 	{
-		result = HEAP->tuple_update(rel, &cold.header, slot, cid, snapshot, crosscheck, wait, tmfd,
-									lockmode, update_indexes);
+		updated = HEAP->tuple_update(rel, &cold.header, slot, cid, snapshot, crosscheck, wait, tmfd,
+									 lockmode, update_indexes);
 	}
 	PG_FINALLY();
 	{
 		om_hot_block_end(rel, &block);
 	}
 	PG_END_TRY();
+	result = updated;
 	/* the transaction is given up with it */
 	if (result == TM_Ok && !OM_UPDATES_ALL_INDEXES(*update_indexes))
 		elog(ERROR, "new version of cold row (%u,%u) of table \"%s\" is heap-only",
