@@ -46,7 +46,6 @@ fk_tables()
 		"SELECT sum(rows) FROM omendb.row_groups('t_omendb') WHERE state = 'visible'" "$parents"
 	sql "CREATE TABLE t_$1_child (parent bigint NOT NULL REFERENCES t_$1, n int NOT NULL) USING $1
 		WITH (autovacuum_enabled = off)"
-	sql CHECKPOINT
 }
 
 fk_all()

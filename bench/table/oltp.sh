@@ -54,7 +54,6 @@ oltp_tables()
 	if [ "$1" = omendb ]; then
 		expect "cold rows" "SELECT count(*) FROM omendb.row_groups('oltp_omendb.pgbench_accounts')" 0
 	fi
-	sql CHECKPOINT
 }
 
 # oltp_measure MEASURE SCRIPT
