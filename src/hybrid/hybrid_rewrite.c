@@ -276,13 +276,13 @@ group_seen_by_all(const Rewrite *rw, const HyEntry *entry)
 
 /* a cold row in our slot, all of it */
 static void
-show_cold(Rewrite *rw, uint64 row)
+show_cold(Rewrite *rw, const HyEntry *entry, uint64 row)
 {
 	HyScan *scan = rw->scan;
 
 	hy_slot_detach(&scan->cold_source, rw->slot);
 	if (!hy_scan_seek_cold(scan, row))
-		elog(ERROR, "could not find row " UINT64_FORMAT " of a row group", row);
+		hy_corrupted(rw->old_table, entry->start, "row numbers of two row groups overlap");
 	hy_scan_store_cold(scan, rw->slot, scan->row);
 	slot_getallattrs(rw->slot);
 }
@@ -315,7 +315,7 @@ copy_groups(Rewrite *rw, bool all_seen)
 			CHECK_FOR_INTERRUPTS();
 			if (!stays_cold(rw, i, row))
 				continue;
-			show_cold(rw, row);
+			show_cold(rw, &entry, row);
 			if (seen)
 			{
 				take_cold_slot(rw);
@@ -520,7 +520,7 @@ form_changed(Rewrite *rw, const HyEntry *entry, uint64 row, const HeapTupleData 
 	HeapTuple tuple;
 	HeapTupleHeader to;
 
-	show_cold(rw, row);
+	show_cold(rw, entry, row);
 	tuple = heap_form_tuple(RelationGetDescr(rw->old_table), rw->slot->tts_values,
 							rw->slot->tts_isnull);
 	tuple->t_tableOid = RelationGetRelid(rw->old_table);
