@@ -50,9 +50,7 @@ find_header(Relation rel, Buffer buffer, const ItemPointerData *tid, uint64 row,
 	tuple->t_tableOid = RelationGetRelid(rel);
 	if (!hy_tuple_is_header(tuple->t_data))
 		return false;
-	if (tuple->t_data->t_hoff < MAXALIGN(SizeofHeapTupleHeader) + WORD_BYTES ||
-		tuple->t_data->t_hoff > tuple->t_len ||
-		(hy_header_word(tuple->t_data) & ~(HY_HEADER_ROW_MASK | HY_HEADER_WHOLE)) != 0)
+	if (!hy_header_intact(tuple->t_data, tuple->t_len))
 		hy_corrupted(rel, BufferGetBlockNumber(buffer), "header of a cold row is damaged");
 	return hy_header_row(tuple->t_data) == row;
 }
@@ -71,6 +69,19 @@ same_answer(const HyMapAnswer *a, const HyMapAnswer *b)
 		   (!a->found || memcmp(&a->tid, &b->tid, sizeof(a->tid)) == 0);
 }
 
+/* the heap page that a map leads to, share-locked */
+static Buffer
+lock_header_page(Relation rel, const HyEntry *entry, BlockNumber block)
+{
+	Buffer buffer;
+
+	if (!hy_block_exists(rel, block))
+		hy_corrupted(rel, entry->row_map, "row map leads to a page behind the end of the file");
+	buffer = ReadBuffer(rel, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	return buffer;
+}
+
 HyHeaderState
 hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple, Buffer *buffer)
 {
@@ -86,8 +97,7 @@ hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple, 
 		answer = again;
 		if (!answer.found)
 			return HY_HEADER_NONE;
-		*buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&answer.tid));
-		LockBuffer(*buffer, BUFFER_LOCK_SHARE);
+		*buffer = lock_header_page(rel, entry, ItemPointerGetBlockNumber(&answer.tid));
 		if (find_header(rel, *buffer, &answer.tid, row, tuple))
 			return HY_HEADER_THERE;
 		UnlockReleaseBuffer(*buffer);
@@ -169,8 +179,7 @@ hy_rows_visible(Relation rel, const HyEntry *entry, const HyMapItem *items, uint
 		if (!BufferIsValid(buffer))
 		{
 			CHECK_FOR_INTERRUPTS();
-			buffer = ReadBuffer(rel, block);
-			LockBuffer(buffer, BUFFER_LOCK_SHARE);
+			buffer = lock_header_page(rel, entry, block);
 		}
 		if (find_header(rel, buffer, &items[i].tid, entry->first_row + items[i].row, &tuple))
 		{

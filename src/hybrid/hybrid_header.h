@@ -40,6 +40,15 @@ hy_header_row(const HeapTupleHeaderData *tuple)
 	return hy_header_word(tuple) & HY_HEADER_ROW_MASK;
 }
 
+/* is a tuple with the flag, of `len` bytes, what we make? */
+static inline bool
+hy_header_intact(const HeapTupleHeaderData *tuple, Size len)
+{
+	return tuple->t_hoff >= MAXALIGN(SizeofHeapTupleHeader) + sizeof(uint64) &&
+		   tuple->t_hoff <= len &&
+		   (hy_header_word(tuple) & ~(HY_HEADER_ROW_MASK | HY_HEADER_WHOLE)) == 0;
+}
+
 typedef enum HyHeaderState
 {
 	HY_HEADER_NONE, /* the row was never touched */

@@ -6,6 +6,7 @@
 
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/smgr.h"
 #include "utils/rel.h"
 
 #include "hybrid/hybrid_directory.h"
@@ -24,6 +25,15 @@ hy_map_root_init(char *page)
 	root->dense = InvalidBlockNumber;
 }
 
+bool
+hy_block_exists(Relation rel, BlockNumber block)
+{
+	/* what this backend last knew of the file's size is a lower limit, and saves asking for it */
+	BlockNumber known = RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	return (known != InvalidBlockNumber && block < known) || block < RelationGetNumberOfBlocks(rel);
+}
+
 /* a page of the group's map, locked and checked */
 static Buffer
 lock_page(Relation rel, const HyEntry *entry, BlockNumber block, RgPageKind kind, int mode)
@@ -31,8 +41,7 @@ lock_page(Relation rel, const HyEntry *entry, BlockNumber block, RgPageKind kind
 	Buffer buffer;
 	const char *problem;
 
-	/* behind the end of the file the read fails by itself */
-	if (block == 0 || block >= HY_COLD_BLOCK)
+	if (block == 0 || !hy_block_exists(rel, block))
 		hy_corrupted(rel, block, "row map leads to a page that is none of it");
 	buffer = ReadBuffer(rel, block);
 	LockBuffer(buffer, mode);

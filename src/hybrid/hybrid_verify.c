@@ -1,8 +1,8 @@
 /*
  * hybrid_verify.c
- *		omendb.check(): every page, CRC, zone map and counter of an omendb table.
+ *		omendb.check(): every page, CRC, zone map, row map and counter of an omendb table.
  *
- * Hot pages are heap's and are left to amcheck's methods.  Damage is reported as
+ * Hot pages are heap's and are left to amcheck's methods, but for headers of cold rows.  Damage is reported as
  * rows, one per row group or structure, so that one bad page does not hide the next.
  */
 #include "postgres.h"
@@ -24,6 +24,7 @@
 #include "hybrid/hybrid_inspect.h"
 #include "hybrid/hybrid_source.h"
 #include "hybrid/hybrid_vacuum.h"
+#include "hybrid/hybrid_verify_map.h"
 #include "hybrid/hybrid_visible.h"
 #include "hybrid/hybrid_wal.h"
 
@@ -40,6 +41,7 @@ typedef struct Check
 	HyMeta meta;
 	HyDirEntry *entries;
 	uint32 count;
+	HyMapCheck maps;
 	HyMeta sums; /* counters as the groups say */
 	bool sums_complete;
 } Check;
@@ -136,10 +138,12 @@ check_aborted_group(Check *check, const HyEntry *entry)
 		hy_meta_count_columns(&check->sums, columns, count, 1);
 }
 
+/* an entry, or a hot block */
 typedef struct CheckEntry
 {
 	Check *check;
 	const HyEntry *entry;
+	BlockNumber block;
 } CheckEntry;
 
 static void
@@ -154,28 +158,61 @@ check_entry(void *arg)
 		check_aborted_group(check, entry);
 	else if (entry->state == HY_GROUP)
 		check_group(check, entry);
+	if (entry->state == HY_MAP ||
+		(entry->state == HY_GROUP && hy_entry_fate(entry) != HY_FATE_ABORTED))
+		hy_map_check_entry(&check->maps, entry);
 }
 
-/* an entry; damage is reported, and the next one looked at */
 static void
-check_entry_guarded(Check *check, const HyEntry *entry)
+check_block(void *arg)
 {
-	CheckEntry arg = { check, entry };
+	hy_map_check_headers(&((CheckEntry *) arg)->check->maps, ((CheckEntry *) arg)->block);
+}
+
+/* damage is reported, and the check goes on; false if there was any */
+static bool
+guarded(CheckEntry arg, void (*work)(void *arg), BlockNumber block)
+{
+	Check *check = arg.check;
 	StringInfoData text;
 	ErrorData *error;
 
 	hy_corrupted_block = InvalidBlockNumber;
-	error = hy_guarded(check_entry, &arg);
+	error = hy_guarded(work, &arg);
 	if (error == NULL)
-		return;
+		return true;
 	initStringInfo(&text);
 	appendStringInfoString(&text, error->message);
 	if (error->detail != NULL)
 		appendStringInfo(&text, ": %s", error->detail);
-	report(check, hy_corrupted_block != InvalidBlockNumber ? hy_corrupted_block : entry->start,
-		   text.data);
-	check->sums_complete = false;
+	report(check, hy_corrupted_block != InvalidBlockNumber ? hy_corrupted_block : block, text.data);
 	FreeErrorData(error);
+	return false;
+}
+
+/* all entries; and if they are in order, all headers */
+static void
+check_entries(Check *check)
+{
+	bool clean = true;
+
+	hy_map_check_begin(&check->maps, check->rel, check->strategy, check->entries, check->count);
+	for (uint32 i = 0; i < check->count; i++)
+	{
+		CheckEntry arg = { .check = check, .entry = &check->entries[i].entry };
+
+		if (!guarded(arg, check_entry, arg.entry->start))
+			clean = check->sums_complete = false;
+	}
+	if (!clean || !check->maps.any)
+		return;
+	for (BlockNumber block = hy_map_check_hot_block(&check->maps, 0); block != InvalidBlockNumber;
+		 block = hy_map_check_hot_block(&check->maps, block + 1))
+	{
+		CheckEntry arg = { .check = check, .block = block };
+
+		(void) guarded(arg, check_block, block);
+	}
 }
 
 /* metapage and directory of one moment */
@@ -326,8 +363,7 @@ omendb_check(PG_FUNCTION_ARGS)
 		read_structures(check);
 		check_pointers(check);
 		check_directory(check);
-		for (uint32 i = 0; i < check->count; i++)
-			check_entry_guarded(check, &check->entries[i].entry);
+		check_entries(check);
 		if (check->sums_complete)
 			check_counters(check);
 	}

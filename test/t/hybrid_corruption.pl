@@ -1,5 +1,5 @@
 # Damage to the structures of an omendb table: each field of its metapage, of a directory page and its entries,
-# of a row group's pages and of its header in turn.  Whatever stands there, a statement gives right answers or
+# of a row group's pages, of its header and of its row map in turn.  Whatever stands there, a statement gives right answers or
 # raises XX001 or 0A000 (a newer version), omendb.check finds the damage if answers are wrong, nothing loops,
 # and nothing else in the server suffers.  (What is in a row group has check sums: hybrid_faults.pl, and
 # test_column_damage.c for when they are right.)
@@ -39,6 +39,13 @@ my @group = map { [ $_->[0], $_->[1] + 48, $_->[2] ] } (
 	[ 'magic', 0, 4 ], [ 'group.version', 4, 2 ], [ 'flags', 6, 2 ], [ 'header.group_id', 8, 8 ], [ 'stream_bytes', 16, 8 ],
 	[ 'rows', 24, 4 ], [ 'vectors', 28, 2 ], [ 'natts', 30, 2 ], [ 'columns', 32, 2 ], [ 'reserved0', 34, 2 ],
 	[ 'header_bytes', 36, 4 ], [ 'raw_bytes', 40, 8 ], [ 'reserved', 48, 8 ], [ 'crc', 60, 4 ]);
+# of a row map: its root, with the entry of a row that is only locked, and a page of its dense part
+my @root = map { [ $_->[0], $_->[1] + 48, $_->[2] ] } (
+	[ 'dense', 0, 4 ], [ 'removals', 4, 4 ], [ 'count', 8, 2 ], [ 'reserved0', 10, 2 ], [ 'reserved1', 12, 4 ],
+	[ 'rows[1]', 20, 4 ], [ 'tids[1]', 16 + 4 * 812 + 6, 6 ], [ 'rows[400]', 16 + 4 * 400, 4 ], [ 'tids[400]', 16 + 4 * 812 + 6 * 400, 6 ]);
+my @dense = map { [ $_->[0], $_->[1] + 48, $_->[2] ] } (
+	[ 'removals', 0, 4 ], [ 'reserved', 4, 4 ], [ 'tids[0]', 8, 6 ], [ 'tids[60]', 8 + 6 * 60, 6 ], [ 'tids[950]', 8 + 6 * 950, 6 ],
+	[ 'tids[1010]', 8 + 6 * 1010, 6 ]);
 
 sub get
 {
@@ -65,44 +72,74 @@ sub others
 	return @new;
 }
 
-# [ what, field, block, new contents of the page ]
-sub all_cases
+# A file's pages, and where its directory page has the first entry of each kind: a group whose xid is known to have committed,
+# a younger one, one of 1000 rows, a free run, and so on.
+sub parts
 {
 	my ($file) = @_;
 	my @page = map { substr($file, 8192 * $_, 8192) } 0 .. length($file) / 8192 - 1;
 	my ($directory) = grep { get($page[$_], 12, 2) == 24 && get($page[$_], 24, 2) == 2 } 1 .. $#page;
-	my (%of, @cases);
+	my %of;
 
-	# an entry of each state: a group whose xid is known to have committed, a younger one, a free run
 	for my $i (0 .. 62)
 	{
 		my $at = 48 + 128 * $i;
-		my ($state, $flags) = (get($page[$directory], $at, 2), get($page[$directory], $at + 2, 2));
-		my $name = ('empty entry', 'free run', 'loading run', $flags ? 'old group' : 'group', 'system entry')[$state];
+		my ($state, $flags, $rows) = (get($page[$directory], $at, 2), get($page[$directory], $at + 2, 2), get($page[$directory], $at + 4, 4));
+		my $name = ('empty entry', 'free run', 'loading run', $flags ? 'old group' : $rows == 1000 ? 'large group' : 'group', 'system entry', 'map run')[$state];
 		$of{$name} //= $at;
 	}
-	is(join(', ', sort keys %of), 'empty entry, free run, group, old group, system entry', 'there are entries of all kinds');
-	my $first = get($page[$directory], $of{'old group'} + 24, 4);
+	return (\@page, $directory, \%of);
+}
 
-	for my $target ([ 'metapage', 0, @frame, @meta ], [ 'directory', $directory, @frame ],
-		(map { my $name = $_; [ $name, $directory, map { [ $_->[0], $_->[1] + $of{$name}, $_->[2] ] } @entry ] } sort keys %of),
-		[ 'first page', $first, @frame, @group ], [ 'data page', $first + 1, @frame ])
+# [ what, field, block, new contents of the page, name of the file ] for each other value of the fields of [ what, block, fields ... ]
+sub cases
+{
+	my ($name, $page, @targets) = @_;
+	my @cases;
+
+	for my $target (@targets)
 	{
 		my ($what, $b, @fields) = @$target;
 
 		for my $field (@fields)
 		{
-			my ($name, $off, $size) = @$field;
+			my ($label, $off, $size) = @$field;
 
-			for my $bytes (others($page[$b], $b, $off, $size))
+			for my $bytes (others($page->[$b], $b, $off, $size))
 			{
-				my $page = $page[$b];
-				substr($page, $off, $size) = $bytes;
-				push @cases, [ "$what $name = " . unpack('H*', reverse $bytes), "$what $name", $b, $page ];
+				my $new = $page->[$b];
+				substr($new, $off, $size) = $bytes;
+				push @cases, [ "$what $label = " . unpack('H*', reverse $bytes), "$what $label", $b, $new, $name ];
 			}
 		}
 	}
 	return @cases;
+}
+
+# d: groups, a free run and hot pages.  m: groups with rows that have headers, of which one has a dense row map.
+sub all_cases
+{
+	my (%file) = @_;
+	my ($page, $directory, $of) = parts($file{d});
+	my $entries = sub { map { my $name = $_; [ $name, $directory, map { [ $_->[0], $_->[1] + $of->{$name}, $_->[2] ] } @entry ] } @_ };
+
+	is(join(', ', sort keys %$of), 'empty entry, free run, group, old group, system entry', 'there are entries of all kinds');
+	my $first = get($page->[$directory], $of->{'old group'} + 24, 4);
+	my @cases = cases('d', $page, [ 'metapage', 0, @frame, @meta ], [ 'directory', $directory, @frame ], $entries->(sort keys %$of),
+		[ 'first page', $first, @frame, @group ], [ 'data page', $first + 1, @frame ]);
+
+	($page, $directory, $of) = parts($file{m});
+	is(join(', ', sort keys %$of), 'empty entry, group, large group, map run, system entry', 'and entries around row maps');
+	my ($small, $large) = map { get($page->[$directory], $of->{$_} + 84, 4) } 'group', 'large group';
+	# what is like the others' needs no second test
+	my @part = grep { $_->[0] =~ /^(kind|index|group_id)$/ } @frame;
+	my @runs = $entries->('map run', 'large group');
+	for my $run (@runs)
+	{
+		@$run = (@$run[ 0, 1 ], grep { $_->[0] =~ /^(state|flags|group_id|first_row|start|pages|dead_rows|headers|row_map)$/ } @$run[ 2 .. $#$run ]);
+	}
+	return (@cases, cases('m', $page, @runs, [ 'row map', $large, @part, @root ], [ 'small row map', $small, @root ],
+		[ 'dense map', get($page->[$directory], $of->{'map run'} + 24, 4), @part, @dense ]));
 }
 
 # ---- what omendb.check does not notice, and why that is right ----
@@ -123,16 +160,19 @@ my %unseen = map { $_ => 1 } (
 	'metapage hot_pages', 'metapage hot_rows', 'metapage vector_rows',
 	# nothing is stored there yet
 	(map { "metapage $_" } qw(flags reserved0 reserved)),
-	(map { my $p = $_; map { "$p $_" } qw(cmax safe_xid dead_bitmap row_map number_map reserved) } 'group', 'old group'),
-	(map { my $p = $_; map { "$p $_" } qw(rows first_row xmin cmin xmax cmax stream_bytes raw_bytes dead_rows headers dead_bitmap row_map
-			number_map reserved) } 'free run', 'system entry'),
+	(map { my $p = $_; map { "$p $_" } qw(cmax safe_xid dead_bitmap number_map reserved) } 'group', 'old group'),
+	(map { my $p = $_; map { "$p $_" } qw(rows xmin cmin xmax cmax stream_bytes raw_bytes dead_rows headers dead_bitmap row_map
+			number_map reserved) } 'free run', 'system entry', 'map run'),
+	'free run first_row', 'system entry first_row',
+	# nobody takes entries out yet
+	'row map removals', 'small row map removals', 'dense map removals',
 	'system entry safe_xid', 'system entry group_id', 'free run group_id',
 	# from when on it may be used again
 	'free run safe_xid',
-	(map { my $p = $_; map { "$p $_" } qw(flags) } 'free run', 'system entry'),
+	(map { my $p = $_; map { "$p $_" } qw(flags) } 'free run', 'system entry', 'map run'),
 	(map { "empty entry $_->[0]" } grep { $_->[0] ne 'state' } @entry),
 	# of whom, and since when: any transaction may be the one, and be over
-	map { my $p = $_; map { "$p $_" } qw(flags xmin cmin) } 'group', 'old group');
+	'large group flags', map { my $p = $_; map { "$p $_" } qw(flags xmin cmin) } 'group', 'old group');
 
 # ---- the test ----
 
@@ -158,6 +198,17 @@ sub examine
 		BEGIN; SELECT load('d0', 1001, 1200); ROLLBACK;
 		VACUUM d0;
 		SELECT load('d0', 451, 560);
+		-- rows with headers, of a group that has more of them than the root of its row map lists, and of one that has few
+		CREATE TABLE m0 (id bigint, k int, v text) USING omendb;
+		COPY (SELECT i, i, 'v' FROM generate_series(1, 1000) i) TO PROGRAM 'cat >corruption.copy';
+		SET omendb.row_group_rows = 1000; COPY m0 FROM PROGRAM 'cat corruption.copy'; RESET omendb.row_group_rows;
+		SELECT count(*) FROM (SELECT FROM m0 WHERE id <= 20 FOR UPDATE) s;
+		UPDATE m0 SET v = 'new' WHERE id BETWEEN 101 AND 900;
+		SELECT count(*) FROM (SELECT FROM m0 WHERE id BETWEEN 941 AND 960 FOR UPDATE) s;
+		DELETE FROM m0 WHERE id BETWEEN 970 AND 980;
+		COPY m0 FROM PROGRAM 'head -100 corruption.copy';
+		SELECT count(*) FROM (SELECT FROM m0 WHERE ctid IN ('(2147483652,2)', '(2147483652,3)', '(2147483652,5)') FOR UPDATE) s;
+		DELETE FROM m0 WHERE ctid IN ('(2147483652,7)', '(2147483652,9)');
 		CREATE TABLE result (c int, step text, state text, detail text, PRIMARY KEY (c, step));
 		CREATE PROCEDURE try(c int, step text, what text) LANGUAGE plpgsql AS $$
 		DECLARE s text := 'ok'; m text; d text;
@@ -170,13 +221,13 @@ sub examine
 			INSERT INTO result VALUES (c, step, s, concat_ws(' ', m, d));
 			COMMIT;
 		END $$});
-	hybrid_clean($node, "$mode: before", 'd0');
+	hybrid_clean($node, "$mode: before", 'd0', 'm0');
 	my $sums = q{SELECT concat_ws(' ', count(*), sum(id), sum(k), sum(length(v))) FROM %s};
-	my $right = query(sprintf $sums, 'd0');
+	my %right = map { $_ => query(sprintf $sums, $_ . '0') } 'd', 'm';
 
 	query('CHECKPOINT');
-	my $file = slurp_bytes($node->data_dir . '/' . query(q{SELECT pg_relation_filepath('d0')}));
-	my @cases = all_cases($file);
+	my %file = map { $_ => slurp_bytes($node->data_dir . '/' . query(qq{SELECT pg_relation_filepath('${_}0')})) } 'd', 'm';
+	my @cases = all_cases(%file);
 	my $count = 0;
 	@cases = grep { $count++ % $stride == 0 || $_->[1] =~ /directory_|directory (next|index)/ } @cases;
 	query(join '', map { "CREATE TABLE d$_ (id bigint, k int, v text) USING omendb;" } 1 .. @cases);
@@ -186,8 +237,8 @@ sub examine
 	$node->stop;
 	for my $c (1 .. @cases)
 	{
-		my ($what, $field, $block, $page) = @{ $cases[ $c - 1 ] };
-		my $copy = $file;
+		my ($what, $field, $block, $page, $name) = @{ $cases[ $c - 1 ] };
+		my $copy = $file{$name};
 		substr($copy, 8192 * $block, 8192) = $page;
 		write_bytes($node->data_dir . "/$path{\"d$c\"}", $copy);
 	}
@@ -225,7 +276,7 @@ SQL
 	my ($noticed, $answers) = (0, 0);
 	for my $c (1 .. @cases)
 	{
-		my ($what, $field) = @{ $cases[ $c - 1 ] };
+		my ($what, $field, $right) = (@{ $cases[ $c - 1 ] }[ 0, 1 ], $right{ $cases[ $c - 1 ][4] });
 		my $s = $state{$c};
 		my $check = $s->{'1 check'} // [ 'none', '' ];
 		my $seen = $check->[0] ne 'ok' || $check->[1] ne '';
@@ -253,8 +304,8 @@ SQL
 	is(scalar(@bad), 0, "$mode: right answers or errors for damaged storage")
 	  or diag(join("\n", @bad > 60 ? (@bad[ 0 .. 59 ], '...') : @bad));
 	is(join(', ', grep { !$unseen{$_} } sort keys %missed), '', "$mode: omendb.check notices all that matters");
-	is(query(sprintf $sums, 'd0'), $right, "$mode: the undamaged table");
-	hybrid_clean($node, "$mode: the undamaged table", 'd0');
+	is(query(sprintf $sums, "${_}0"), $right{$_}, "$mode: an undamaged table") for 'd', 'm';
+	hybrid_clean($node, "$mode: the undamaged tables", 'd0', 'm0');
 	unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|was terminated by signal/, "$mode: no server process died");
 	$node->stop;
 	return;

@@ -1,0 +1,34 @@
+/*
+ * hybrid_verify_map.h
+ *		omendb.check(): row maps of groups, and the headers they lead to.
+ */
+#ifndef HYBRID_VERIFY_MAP_H
+#define HYBRID_VERIFY_MAP_H
+
+#include "hybrid/hybrid_directory.h"
+
+typedef struct HyMapCheck
+{
+	Relation rel;
+	BufferAccessStrategy strategy;
+	const HyDirEntry *entries; /* ascending start */
+	uint32 count;
+	HyRun *runs; /* of opaque pages, ascending; the metapage first */
+	uint32 run_count;
+	char *page; /* room for a copy of one */
+	bool any;	/* some group has rows with headers */
+} HyMapCheck;
+
+extern void hy_map_check_begin(HyMapCheck *check, Relation rel, BufferAccessStrategy strategy,
+							   const HyDirEntry *entries, uint32 count);
+
+/* the map's part in an entry that is GROUP or MAP, whose pages have the right frames; raises XX001 */
+extern void hy_map_check_entry(HyMapCheck *check, const HyEntry *entry);
+
+/* the hot block at or behind `block`, or InvalidBlockNumber */
+extern BlockNumber hy_map_check_hot_block(const HyMapCheck *check, BlockNumber block);
+
+/* headers on a hot page: the maps must lead to them; raises XX001 */
+extern void hy_map_check_headers(HyMapCheck *check, BlockNumber block);
+
+#endif
