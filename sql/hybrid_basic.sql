@@ -594,4 +594,4 @@ DROP ROLE regress_hybrid_nobody;
 
 COPY (SELECT) TO :'file';
 DROP TABLE hybrid_t, hybrid_c, hybrid_h;
-DROP FUNCTION hybrid_look, hybrid_differ, hybrid_walk;
+DROP FUNCTION hybrid_look, hybrid_differ, hybrid_walk, hybrid_both;
