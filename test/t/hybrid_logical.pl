@@ -1,4 +1,5 @@
 # Logical decoding reads heap's records: where it is on, COPY writes hot rows, and rewrites may still write cold ones.
+# What is done to cold rows is decoded as from heap.
 use strict;
 use warnings;
 
@@ -83,6 +84,89 @@ sub decode
 	return;
 }
 
+# a statement on r, an omendb table, and on h, a heap table: T stands for them
+sub both
+{
+	my ($sql) = @_;
+
+	query(join ";\n", map { my $table = $_; $sql =~ s/\bT(?=\b|_)/$table/gr } 'r', 'h');
+	return;
+}
+
+sub decoded_same
+{
+	my ($what) = @_;
+	my %lines = (r => [], h => []);
+
+	for (split /\n/, query(q{SELECT data FROM pg_logical_slot_get_changes('slot', NULL, NULL, 'include-xids', '0', 'skip-empty-xacts', '1')}))
+	{
+		push @{ $lines{$1} }, $2 if /^table public\.([rh]): (.*)/;
+	}
+	my ($r, $h) = map { join "\n", sort @{ $lines{$_} } } 'r', 'h';
+	ok($r eq $h && $r ne '', "$what: " . @{ $lines{r} } . ' changes are decoded as from heap') or diag(substr($r, 0, 2000), "\n", substr($h, 0, 2000));
+	return;
+}
+
+sub refused
+{
+	my ($sql, $what) = @_;
+	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql");
+
+	like($err, qr/0A000: cannot log the replica identity of a cold row of table "r"/, $what);
+	return;
+}
+
+sub cold_changes
+{
+	my ($mode) = @_;
+
+	both(q{CREATE TABLE T (id bigint PRIMARY KEY, k int, v text, u bigint NOT NULL)});
+	query(q{ALTER TABLE r SET ACCESS METHOD omendb});
+	both(q{CREATE UNIQUE INDEX T_u ON T (u); INSERT INTO T SELECT id, k, v, id + 1000 FROM hybrid_rows(1, 300)});
+	query(q{SELECT pg_create_logical_replication_slot('slot', 'test_decoding'); VACUUM FULL r});
+	cmp_ok(cold('r'), '>=', 200, "$mode: cold rows");
+	both(q{UPDATE T SET k = k + 1 WHERE id BETWEEN 1 AND 5; UPDATE T SET id = -id WHERE id BETWEEN 6 AND 8; DELETE FROM T WHERE id BETWEEN 9 AND 11;
+		BEGIN; SELECT FROM T WHERE id BETWEEN 12 AND 15 FOR UPDATE; UPDATE T SET v = 'twelve' WHERE id = 12; SAVEPOINT a;
+		DELETE FROM T WHERE id IN (13, 15); ROLLBACK TO a; DELETE FROM T WHERE id = 14; COMMIT;
+		BEGIN; UPDATE T SET k = 0 WHERE id < 40; DELETE FROM T WHERE id < 45; ROLLBACK});
+	both(q{UPDATE T SET k = -1 WHERE id BETWEEN -10 AND 20; INSERT INTO T VALUES (21, 1, 'one', 1), (1500, 1, 'one', 2)
+		ON CONFLICT (id) DO UPDATE SET id = T.id + 1000});
+	decoded_same("$mode: by the primary key");
+	both('ALTER TABLE T REPLICA IDENTITY USING INDEX T_u; UPDATE T SET v = 1 WHERE id IN (12, 13, 30, 31); UPDATE T SET u = -u WHERE id BETWEEN 30 AND 40;
+		DELETE FROM T WHERE id IN (13, 30, 41, 42)');
+	decoded_same("$mode: by another index");
+	both('ALTER TABLE T REPLICA IDENTITY NOTHING; UPDATE T SET v = 2, id = id + 2000 WHERE id IN (12, 50); DELETE FROM T WHERE id IN (51, 2050)');
+	decoded_same("$mode: by nothing");
+
+	# the whole row: not of one that had its header before
+	both('SELECT FROM T WHERE id BETWEEN 60 AND 65 FOR KEY SHARE; ALTER TABLE T REPLICA IDENTITY FULL');
+	both('UPDATE T SET k = 3 WHERE id BETWEEN 66 AND 80; DELETE FROM T WHERE id IN (70, 81, 82, 2012); UPDATE T SET id = -id WHERE id = 71;
+		UPDATE T SET k = 4 WHERE id = 71');
+	decoded_same("$mode: by all columns");
+	refused('UPDATE r SET k = 3 WHERE id = 60', "$mode: UPDATE of a row locked before");
+	refused('DELETE FROM r WHERE id IN (60, 90)', "$mode: DELETE of a row locked before");
+	query('VACUUM FULL r');
+	both('UPDATE T SET k = 3 WHERE id = 60; DELETE FROM T WHERE id IN (61, 90)');
+	decoded_same("$mode: by all columns after a rewrite");
+
+	# rows that fill more than a page
+	both(q{INSERT INTO T SELECT i, 0, (SELECT string_agg(md5((i * 400 + j)::text), '') FROM generate_series(1, 400) j), i
+		FROM generate_series(401, 600) i});
+	query('VACUUM FULL r');
+	decoded_same("$mode: inserted");
+	refused('UPDATE r SET k = 3 WHERE id = 401', "$mode: UPDATE of a large row");
+	both(q{ALTER TABLE T REPLICA IDENTITY DEFAULT; UPDATE T SET v = 'small' WHERE id IN (401, 402); DELETE FROM T WHERE id = 403});
+	decoded_same("$mode: large rows by the primary key");
+	query('UPDATE r SET k = 1 WHERE id = 404');
+	is(query(q{SELECT count(*) FROM pg_logical_slot_get_changes('slot', NULL, NULL) WHERE data ~ 'UPDATE: id.bigint.:404 .* v.text.:''[0-9a-f]+'' ' AND length(data) > 12800}), 1,
+		"$mode: a new version has its large values");
+	query('UPDATE h SET k = 1 WHERE id = 404');
+	hybrid_same($node, "$mode: changed cold rows", 'r', 'h');
+	hybrid_clean($node, "$mode: changed cold rows", 'r');
+	query(q{SELECT pg_drop_replication_slot('slot')});
+	return;
+}
+
 # a subscription between two omendb tables: its first copy is a COPY
 sub subscribe
 {
@@ -100,7 +184,23 @@ sub subscribe
 	$node->wait_for_catchup('sub');
 	my $sums = 'SELECT count(*), count(DISTINCT id), sum(id), sum(k), sum(length(v)) FROM t';
 	is($subscriber->safe_psql('postgres', $sums), query($sums), "$mode: the subscriber has the rows");
-	hybrid_clean($subscriber, "$mode: the subscriber", 't');
+	# changes of rows that are cold on either side
+	for my $by ('key', 'row')
+	{
+		for my $server ($node, $subscriber)
+		{
+			$server->safe_psql('postgres', $by eq 'key' ? 'ALTER TABLE t ADD PRIMARY KEY (id)'
+				: 'ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t REPLICA IDENTITY FULL');
+			$server->safe_psql('postgres', 'VACUUM FULL t');
+			cmp_ok($server->safe_psql('postgres', q{SELECT sum(rows) FROM omendb.row_groups('t') WHERE state = 'visible'}), '>=', 500,
+				"$mode: cold rows on " . $server->name);
+		}
+		query(q{UPDATE t SET k = k + 1 WHERE id % 10 = 3; DELETE FROM t WHERE id % 50 = 4; UPDATE t SET k = -k WHERE id % 100 = 3;
+			UPDATE t SET id = id + 5000 WHERE id % 50 = 5; BEGIN; UPDATE t SET v = NULL WHERE id < 200; SAVEPOINT a; DELETE FROM t; ROLLBACK TO a; COMMIT});
+		$node->wait_for_catchup('sub');
+		is($subscriber->safe_psql('postgres', $sums), query($sums), "$mode: the subscriber has changed its rows by $by");
+		hybrid_clean($subscriber, "$mode: the subscriber", 't');
+	}
 	$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION sub');
 	$subscriber->stop;
 	return;
@@ -110,6 +210,7 @@ for my $mode (modes())
 {
 	$node = start_server("hybrid_logical_$mode", $mode);
 	decode($mode);
+	cold_changes($mode);
 	subscribe($mode);
 	unlike(slurp_file($node->logfile), qr/PANIC|TRAP:/, "$mode: no complaint in the server's log");
 	$node->stop;

@@ -79,6 +79,45 @@ sub old_snapshot
 	return;
 }
 
+# Cold rows changed, deleted and locked: rows from `a` on of a table and of its control, in one transaction each.
+# The standby's snapshots go by what they saw.
+sub changes
+{
+	my ($t, $c, $a) = @_;
+
+	for my $table ($t, $c)
+	{
+		query(sprintf q{BEGIN; SELECT FROM %1$s WHERE id BETWEEN %2$d AND %2$d + 60 FOR SHARE; UPDATE %1$s SET k = k + 1, v = v || '!' WHERE id BETWEEN %2$d AND %2$d + 30;
+			SAVEPOINT a; DELETE FROM %1$s WHERE id >= %2$d; ROLLBACK TO a; DELETE FROM %1$s WHERE id BETWEEN %2$d + 25 AND %2$d + 50; COMMIT}, $table, $a);
+	}
+	return;
+}
+
+sub changed
+{
+	my ($mode, %all) = @_;
+	my $sums = 'SELECT count(*), sum(id), sum(k) FROM t; SELECT count(*), sum(id), sum(k) FROM ti WHERE id BETWEEN 1 AND 100';
+	my $old = $standby->background_psql('postgres');
+	my $before = $old->query_safe("BEGIN ISOLATION LEVEL REPEATABLE READ; $sums");
+
+	changes('t', 'c', 10);
+	changes('ti', 'ci', 10);
+	$primary->wait_for_catchup($standby);
+	is($old->query_safe($sums), $before, "$mode: cold rows changed: the old snapshot on the standby");
+	isnt($standby->safe_psql('postgres', $sums), $before, "$mode: cold rows changed: a new one");
+	$old->quit;
+	same("$mode: cold rows changed", %all);
+	query('VACUUM t, ti');
+	same("$mode: cold rows changed, vacuumed", %all);
+	changes('t', 'c', 30);
+	changes('ti', 'ci', 30);
+	query('UPDATE t SET k = 0; DELETE FROM t WHERE id = 300; UPDATE c SET k = 0; DELETE FROM c WHERE id = 300');
+	same("$mode: all cold rows changed", %all);
+	query('VACUUM (FREEZE) t, ti');
+	same("$mode: all cold rows changed, frozen", %all);
+	return;
+}
+
 sub operations
 {
 	my ($mode) = @_;
@@ -112,6 +151,8 @@ sub operations
 	query(q{BEGIN; SELECT load('t', 7001, 7250), load('c', 7001, 7250); SAVEPOINT a; SELECT load('t', 8001, 8250); ROLLBACK TO a; COMMIT; VACUUM t});
 	same("$mode: a savepoint rolled back", %all);
 	old_snapshot($mode);
+
+	changed($mode, %all);
 
 	# loads that are under way, or prepared, are not seen
 	my $load = $primary->background_psql('postgres');
@@ -188,7 +229,9 @@ sub promotion
 		  or die "$point is not reached";
 		push @sessions, $session;
 	}
-	query(q{BEGIN; SELECT load('t', 31001, 31250); PREPARE TRANSACTION 'across'});
+	query(q{BEGIN; SELECT load('t', 31001, 31250); UPDATE t SET v = 'across' WHERE id IN (101, 102, 31001, 31250);
+		DELETE FROM t WHERE id IN (102, 103, 31002); PREPARE TRANSACTION 'across'});
+	query(q{BEGIN; UPDATE t SET v = 'back' WHERE id IN (105, 106); DELETE FROM t WHERE id = 107; PREPARE TRANSACTION 'back'});
 	query('SELECT pg_switch_wal(); INSERT INTO t SELECT * FROM hybrid_rows(40001, 40010); INSERT INTO c SELECT * FROM hybrid_rows(40001, 40010)');
 	$primary->wait_for_catchup($standby);
 	$primary->stop('immediate');
@@ -203,7 +246,11 @@ sub promotion
 	query('VACUUM t, ti');
 	is(query(q{SELECT count(*) FROM omendb.row_groups('ti') WHERE state NOT IN ('visible', 'free', 'directory')}), 0,
 		"$mode: promoted: VACUUM has freed what was under way");
-	query(q{SELECT load(t, 50001, 50250) FROM unnest('{t,c,ti,ci}'::text[]) t; COMMIT PREPARED 'across'; SELECT load('c', 31001, 31250)});
+	query(q{SELECT load(t, 50001, 50250) FROM unnest('{t,c,ti,ci}'::text[]) t; COMMIT PREPARED 'across'; SELECT load('c', 31001, 31250);
+		UPDATE c SET v = 'across' WHERE id IN (101, 102, 31001, 31250); DELETE FROM c WHERE id IN (102, 103, 31002)});
+	query(q{ROLLBACK PREPARED 'back'});
+	changes('t', 'c', 110);
+	changes('ti', 'ci', 110);
 	query(q{INSERT INTO ti SELECT * FROM hybrid_rows(60001, 60500); INSERT INTO ci SELECT * FROM hybrid_rows(60001, 60500)});
 	query('VACUUM t; VACUUM FULL ti');
 	for my $table ('t', 'ti')
