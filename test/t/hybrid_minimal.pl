@@ -25,6 +25,14 @@ my @transactions = (
 		CREATE INDEX ON %T (id); INSERT INTO %T SELECT * FROM hybrid_rows(400, 500); COMMIT} ],
 	[ 'rolled back', q{BEGIN; TRUNCATE %T; SELECT load('%T', 1001, 1350); ROLLBACK} ],
 	[ 'CREATE, rolled back', q{BEGIN; DROP TABLE %T; CREATE TABLE %T (id bigint, k int, v text) USING %A; SELECT load('%T', 1001, 1350); ROLLBACK} ],
+	# cold rows that the transaction has made, or that were there
+	[ 'TRUNCATE, COPY, changed', q{BEGIN; TRUNCATE %T; SELECT load('%T', 1001, 1350); UPDATE %T SET k = -k WHERE id < 1100;
+		SAVEPOINT a; DELETE FROM %T WHERE id < 1200; ROLLBACK TO a; DELETE FROM %T WHERE id > 1250; COMMIT} ],
+	[ 'SAVEPOINT, TRUNCATE, COPY, changed, ROLLBACK TO', q{BEGIN; SAVEPOINT a; TRUNCATE %T; SELECT load('%T', 1001, 1350);
+		UPDATE %T SET k = -k WHERE id < 1100; ROLLBACK TO a; UPDATE %T SET v = id WHERE id < 50; COMMIT} ],
+	[ 'changed', q{UPDATE %T SET k = -k WHERE id < 30; DELETE FROM %T WHERE id BETWEEN 20 AND 60; SELECT FROM %T WHERE id > 70 FOR UPDATE} ],
+	[ 'changed, rolled back', q{BEGIN; UPDATE %T SET k = -k; DELETE FROM %T WHERE id < 60; ROLLBACK} ],
+	[ 'changed, VACUUM FULL', q{UPDATE %T SET k = -k WHERE id < 30; DELETE FROM %T WHERE id BETWEEN 20 AND 60; VACUUM FULL %T} ],
 	# subtransactions
 	[ 'SAVEPOINT, TRUNCATE, COPY, RELEASE', q{BEGIN; SAVEPOINT a; TRUNCATE %T; SELECT load('%T', 1001, 1350); RELEASE a; COMMIT} ],
 	[ 'TRUNCATE, SAVEPOINT, COPY, RELEASE', q{BEGIN; TRUNCATE %T; SAVEPOINT a; SELECT load('%T', 1001, 1350); RELEASE a;
@@ -99,6 +107,7 @@ CONF
 		for my $i (1 .. $n)
 		{
 			query("SELECT load('$_', 8001, 8250); INSERT INTO $_ SELECT * FROM hybrid_rows(9001, 9050)") for "t$i", "c$i";
+			query("UPDATE $_ SET k = k + 1 WHERE id % 20 = 3; DELETE FROM $_ WHERE id % 20 = 4 OR id % 100 = 3") for "t$i", "c$i";
 			query("VACUUM t$i") if $i % 2 == 0;
 		}
 	}
