@@ -6,11 +6,14 @@
 #include "postgres.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "access/xlog.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "pgstat.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -57,6 +60,18 @@ om_stop_point(const char *name)
 	else if (strncmp(action, "error", 5) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_QUERY_CANCELED), errmsg("stopped at stop point \"%s\"", name)));
+	else if (strncmp(action, "file", 4) == 0)
+	{
+		struct stat st;
+
+		pgstat_report_wait_start(PG_WAIT_EXTENSION);
+		while (stat(name, &st) == 0)
+		{
+			CHECK_FOR_INTERRUPTS();
+			pg_usleep(1000);
+		}
+		pgstat_report_wait_end();
+	}
 	else
 	{
 		int64 key =

@@ -8,10 +8,13 @@
  *	wait	take and release the advisory lock hashtext(name): a test that holds
  *			it parks the backend here, and the isolation tester sees it wait.
  *			Only where no buffer lock is held: those hold off interrupts.
+ *	file	wait as long as the data directory has a file of this name; takes no
+ *			lock, for where a page or a relation's extension is locked, which
+ *			allow no other lock to be taken
  *	error	ereport(ERROR)
  *	crash	flush the WAL written by this process, then SIGKILL, as kill -9 would
  *
- * A point inside a lock may be given "error" or "crash" only.
+ * A point inside a buffer lock may be given "error" or "crash" only.
  */
 #ifndef STOP_POINT_H
 #define STOP_POINT_H
