@@ -118,12 +118,12 @@ has_row_locks(Node *node, void *context)
 	return expression_tree_walker(node, has_row_locks, context);
 }
 
-/* statements whose ModifyTable may recheck a changed row; INSERT locks a row before it updates it */
+/* has the query a node that may recheck a changed row?  INSERT locks a row before it updates it. */
 static bool
 rechecks_rows(const Query *parse)
 {
 	return parse->commandType == CMD_UPDATE || parse->commandType == CMD_DELETE ||
-		   parse->commandType == CMD_MERGE;
+		   parse->commandType == CMD_MERGE || parse->rowMarks != NIL;
 }
 
 /* in a recheck, is the relation's row given, so that nobody scans for it? */
@@ -143,23 +143,43 @@ has_test_row(PlannerInfo *root, const RelOptInfo *rel)
 }
 
 /*
- * May EvalPlanQual run a scan of the relation?  It runs the plan below the
- * ModifyTable or LockRows node once more, with the given rows of the relations of that query
- * level, and whatever hangs on it: sublinks, members of a UNION ALL, and CTEs, which
- * any level of the statement may refer to.
+ * Is what is being planned a subquery in the FROM of `outer`?  Sublinks and CTEs are planned before
+ * there are relations.  Members of a UNION ALL look the same, but have no row mark.
+ */
+static bool
+plans_from_item(PlannerInfo *outer)
+{
+	ListCell *cell;
+
+	foreach (cell, outer->append_rel_list)
+		if (!OidIsValid(lfirst_node(AppendRelInfo, cell)->parent_reloid))
+			return false;
+	return outer->simple_rel_array != NULL;
+}
+
+/*
+ * May EvalPlanQual run a scan of the relation?  It runs the plan below the ModifyTable or LockRows node
+ * once more, with a given row of everything in FROM, and whatever hangs on it: sublinks,
+ * members of a UNION ALL, and CTEs, which any level of the statement may refer to.
  */
 static bool
 scanned_by_recheck(PlannerInfo *root, const RelOptInfo *rel)
 {
 	if (rechecks_rows(root->parse))
-		return !has_test_row(root, rel);
-	if (root->parse->rowMarks != NIL)
-		return root->parent_root != NULL || !has_test_row(root, rel);
+	{
+		if (!has_test_row(root, rel))
+			return true;
+		/* nobody's recheck runs a ModifyTable */
+		if (root->parse->commandType != CMD_SELECT)
+			return false;
+	}
 	for (PlannerInfo *outer = root->parent_root; outer != NULL; outer = outer->parent_root)
 	{
 		Query *parse = outer->parse;
 
-		if (rechecks_rows(parse) || parse->rowMarks != NIL || parse->hasModifyingCTE ||
+		if (plans_from_item(outer))
+			continue;
+		if (rechecks_rows(parse) || parse->hasModifyingCTE ||
 			(parse->cteList != NIL && has_row_locks((Node *) parse, NULL)))
 			return true;
 	}
