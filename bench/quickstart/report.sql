@@ -24,7 +24,8 @@ SELECT what AS "median of",
 FROM medians
 ORDER BY seq;
 \echo 'Where omendb + alex loses, 0.1.0: a single cold row costs more to fetch through an index than one of heap, and to'
-\echo 'count a range the rows are read: index-only scans of both indexes visit every cold row.  A table takes in single rows as heap'
+\echo 'count a range the rows are read: index-only scans of both indexes visit every cold row.  The first change or lock of a'
+\echo 'cold row, be it for a foreign key, writes a header for it; a changed row is as one of heap then.  A table takes in single rows as heap'
 \echo 'does, so inserts differ by the indexes alone; those of random keys into very regular ones cost more than in btree.'
 \echo 'btree stores equal keys once, which helps its index on ts: about 14 rows share a time.'
 \echo 'The join is a nested loop on both sides because hash and merge joins were switched off.'

@@ -264,6 +264,8 @@ inside()
 	indexes
 	step "Aggregates, lookups, ranges and joins: warm, median of 3"
 	run_sql lookups.sql
+	step "Changes of rows that are stored in columns, 3 x 2,000 rows each, with commit"
+	run_sql changes.sql
 	step "Inserts into both tables, 3 x 20,000 rows each way, with commit"
 	run_sql inserts.sql
 	crash
