@@ -1,4 +1,4 @@
-# Base backups taken while loads and rewrites go on, recovery to a point in time, dump and restore.
+# Base backups taken while loads, rewrites and changes of cold rows go on, recovery to a point in time, dump and restore.
 use strict;
 use warnings;
 
@@ -25,6 +25,9 @@ sub write_to
 
 	$node->safe_psql('postgres', q{VACUUM t, ti; SELECT load(t, 800001, 800350) FROM unnest('{t,c,ti,ci}'::text[]) t;
 		INSERT INTO t SELECT * FROM hybrid_rows(900001, 900500); INSERT INTO c SELECT * FROM hybrid_rows(900001, 900500);
+		SELECT change('t', 'c', 800003), change('ti', 'ci', 3), change('ti', 'ci', 3)});
+	whole($node, "$what, changed");
+	$node->safe_psql('postgres', q{
 		VACUUM FULL t; VACUUM FULL ti});
 	whole($node, "$what, written to");
 	return;
@@ -42,14 +45,26 @@ sub backup
 		CREATE TABLE t (id bigint, k int, v text) USING omendb; CREATE TABLE c (id bigint, k int, v text) USING heap;
 		CREATE TABLE ti (id bigint, k int, v text) USING omendb; CREATE TABLE ci (id bigint, k int, v text) USING heap;
 		CREATE INDEX ti_id ON ti USING alex (id);
+		-- some rows from `a` on of a table and of its control
+		CREATE FUNCTION change(t text, c text, a int) RETURNS void LANGUAGE plpgsql AS $$
+		DECLARE
+			x text;
+		BEGIN
+			FOREACH x IN ARRAY ARRAY[t, c] LOOP
+				EXECUTE format('UPDATE %s SET k = k + 1, v = v || ''!'' WHERE id BETWEEN %s AND %2$s + 20', x, a);
+				EXECUTE format('DELETE FROM %s WHERE id BETWEEN %s + 15 AND %2$s + 30', x, a);
+				EXECUTE format('SELECT FROM %s WHERE id BETWEEN %s + 31 AND %2$s + 40 FOR UPDATE', x, a);
+			END LOOP;
+		END $$;
 		CREATE PROCEDURE work() LANGUAGE plpgsql AS $$
 		BEGIN
 			FOR i IN 1 .. 40 LOOP
 				PERFORM load('t', i * 1000, i * 1000 + 250), load('c', i * 1000, i * 1000 + 250);
 				INSERT INTO ti SELECT * FROM hybrid_rows(i * 1000, i * 1000 + 120);
 				INSERT INTO ci SELECT * FROM hybrid_rows(i * 1000, i * 1000 + 120);
+				PERFORM change('t', 'c', i * 1000), change('ti', 'ci', i * 8);
 				COMMIT;
-				PERFORM load('t', 1, 300);
+				PERFORM load('t', 1, 300), change('t', 'c', i * 1000 + 50);
 				ROLLBACK;
 			END LOOP;
 		END $$});
@@ -65,6 +80,7 @@ sub backup
 	my $sums = 'SELECT (SELECT (count(*), sum(id)) FROM t), (SELECT (count(*), sum(id)) FROM ti)';
 	my $point = $node->safe_psql('postgres', q{SELECT pg_create_restore_point('there')}) && $node->safe_psql('postgres', $sums);
 	$node->safe_psql('postgres', q{SELECT load('t', 100001, 100350), load('c', 100001, 100350); VACUUM FULL t;
+		SELECT change('t', 'c', 100050);
 		BEGIN; TRUNCATE ti, ci; SELECT load('ti', 1, 250), load('ci', 1, 250); COMMIT; CLUSTER ti USING ti_id; SELECT pg_switch_wal()});
 	my $end = $node->safe_psql('postgres', $sums);
 	isnt($end, $point, "$mode: more has happened since the restore point");
