@@ -182,6 +182,35 @@ SELECT * FROM rw_wrong();
 CALL rw_both('ALTER TABLE $t ALTER k TYPE bigint');
 SELECT * FROM rw_wrong();
 
+-- cold rows that are to be hot again
+SET omendb.load_row_groups = off;
+VACUUM FULL rw_t;
+SELECT * FROM rw_wrong();
+SELECT count(*) FROM omendb.row_groups('rw_t');
+RESET omendb.load_row_groups;
+CALL rw_make();
+CALL rw_change();
+SET omendb.load_row_groups = off;
+SET enable_sort = off;
+CLUSTER rw_t USING rw_t_k;
+RESET enable_sort;
+SELECT * FROM rw_wrong();
+SELECT count(*) FROM omendb.row_groups('rw_t');
+SELECT count(*) FROM (SELECT k, lag(k) OVER (ORDER BY ctid) AS p FROM rw_t) s WHERE k < p;
+BEGIN;
+SET LOCAL omendb.load_row_groups = on;
+CALL rw_make();
+CALL rw_change();
+SET LOCAL omendb.load_row_groups = off;
+SET LOCAL enable_indexscan = off;
+CLUSTER rw_t USING rw_t_k;
+SELECT * FROM rw_wrong();
+COMMIT;
+SELECT * FROM rw_wrong();
+SELECT count(*) FROM omendb.row_groups('rw_t');
+SELECT count(*) FROM (SELECT k, lag(k) OVER (ORDER BY ctid) AS p FROM rw_t) s WHERE k < p;
+RESET omendb.load_row_groups;
+
 DROP TABLE rw_t, rw_c;
 DROP FUNCTION rw_wrong, rw_out_of_order, rw_count;
 DROP PROCEDURE rw_both, rw_make, rw_change;

@@ -39,7 +39,7 @@ typedef struct Rewrite
 	Relation new_table;
 	TransactionId oldest_xmin;
 	MemoryContext context; /* of the values of one row */
-	bool to_groups;		   /* false: the new table keeps all its rows hot, as the old one did */
+	bool to_groups;		   /* false: all rows of the new table are hot */
 	bool wrote;			   /* pass 1 has put something into the new table */
 	RgBuilder *builder;
 	RgBuilder *remainder; /* rows of pass 1 that did not fill a group */
@@ -510,30 +510,35 @@ pass2_tuple(Rewrite *rw, RewriteState state, Tuplesortstate *sort, HeapTuple tup
 }
 
 /*
- * A cold row with what its header says of who changed it, as the hot tuple that it would be: snapshots that
- * see the row go on seeing it, and its update chain leads on.
+ * The cold row in our slot as the hot tuple that it would be, with what its header, if it has any, says of who changed it:
+ * snapshots that see the row go on seeing it, and its update chain leads on.
  */
 static HeapTuple
-form_changed(Rewrite *rw, const HyEntry *entry, uint64 row, const HeapTupleData *header)
+form_hot(Rewrite *rw, const HyEntry *entry, const HeapTupleData *header)
 {
-	const HeapTupleHeaderData *from = header->t_data;
-	HeapTuple tuple;
-	HeapTupleHeader to;
+	HeapTuple tuple = heap_form_tuple(RelationGetDescr(rw->old_table), rw->slot->tts_values,
+									  rw->slot->tts_isnull);
+	HeapTupleHeader to = tuple->t_data;
+	bool seen = group_seen_by_all(rw, entry);
 
-	show_cold(rw, entry, row);
-	tuple = heap_form_tuple(RelationGetDescr(rw->old_table), rw->slot->tts_values,
-							rw->slot->tts_isnull);
 	tuple->t_tableOid = RelationGetRelid(rw->old_table);
-	tuple->t_self = header->t_self;
-	to = tuple->t_data;
-	to->t_choice.t_heap = from->t_choice.t_heap;
-	to->t_ctid = from->t_ctid;
 	to->t_infomask &= (uint16) ~HEAP_XACT_MASK;
-	to->t_infomask |= from->t_infomask & HEAP_XACT_MASK;
-	/* the raw xmin of a header is its maker's */
-	if (!HeapTupleHeaderXminFrozen(from))
-		Assert(HeapTupleHeaderGetRawXmin(from) == entry->xmin);
-	else if (group_seen_by_all(rw, entry))
+	if (header == NULL)
+	{
+		HeapTupleHeaderSetXmin(to, seen ? hy_slot_xmin(hy_slot(rw->slot)) : entry->xmin);
+		HeapTupleHeaderSetXmax(to, InvalidTransactionId);
+		HeapTupleHeaderSetCmin(to, seen ? FirstCommandId : entry->cmin);
+		to->t_infomask |= HEAP_XMAX_INVALID | (seen ? HEAP_XMIN_FROZEN : 0);
+		return tuple;
+	}
+	tuple->t_self = header->t_self;
+	to->t_choice.t_heap = header->t_data->t_choice.t_heap;
+	to->t_ctid = header->t_data->t_ctid;
+	to->t_infomask |= header->t_data->t_infomask & HEAP_XACT_MASK;
+	/* the raw xmin of a frozen header is its maker's */
+	if (!HeapTupleHeaderXminFrozen(header->t_data))
+		Assert(HeapTupleHeaderGetRawXmin(to) == entry->xmin);
+	else if (seen)
 		HeapTupleHeaderSetXmin(to, hy_slot_xmin(hy_slot(rw->slot)));
 	else
 	{
@@ -542,7 +547,7 @@ form_changed(Rewrite *rw, const HyEntry *entry, uint64 row, const HeapTupleData 
 		if (TransactionIdIsCurrentTransactionId(entry->xmin))
 		{
 			/* now that one transaction has made and changed it, two command ids share a field */
-			CommandId cmax = HeapTupleHeaderGetCmax((HeapTupleHeader) from);
+			CommandId cmax = HeapTupleHeaderGetCmax(header->t_data);
 			bool combo;
 
 			HeapTupleHeaderSetCmin(to, entry->cmin);
@@ -553,60 +558,83 @@ form_changed(Rewrite *rw, const HyEntry *entry, uint64 row, const HeapTupleData 
 	return tuple;
 }
 
-/* cold rows that are not pass 1's; behind the hot tuples, or to `sort` */
+/* the cold row in our slot goes hot; recent: it is a dead version */
 static void
-pass2_cold(Rewrite *rw, RewriteState state, Tuplesortstate *sort)
+keep_cold(Rewrite *rw, RewriteState state, Tuplesortstate *sort, const HyEntry *entry,
+		  const HeapTupleData *header, bool recent)
+{
+	MemoryContext old = MemoryContextSwitchTo(rw->context);
+	HeapTuple tuple = form_hot(rw, entry, header);
+
+	MemoryContextSwitchTo(old);
+	keep_version(rw, state, sort, tuple, recent);
+	MemoryContextReset(rw->context);
+}
+
+/* a cold row that is not pass 1's; unchanged ones only if `all` */
+static void
+pass2_row(Rewrite *rw, RewriteState state, Tuplesortstate *sort, const HyEntry *entry, uint64 row,
+		  bool all)
+{
+	HeapTupleHeaderData data;
+	HeapTupleData header = { .t_data = &data };
+	bool recent;
+	Fate fate = judge_cold(rw, entry, row, &header, &recent);
+
+	CHECK_FOR_INTERRUPTS();
+	if (fate == FATE_DEAD)
+		rw->dead += 1;
+	if (fate == FATE_DEAD || (fate == FATE_COLD && !all))
+		return;
+	show_cold(rw, entry, row);
+	keep_cold(rw, state, sort, entry, fate == FATE_HOT ? &header : NULL, recent);
+}
+
+/* cold rows that are not pass 1's, behind the hot tuples, or to `sort`; unchanged ones only if `all` */
+static void
+pass2_cold(Rewrite *rw, RewriteState state, Tuplesortstate *sort, bool all)
 {
 	for (uint32 i = 0; i < rw->scan->cold->group_count; i++)
 	{
 		HyEntry entry = rw->scan->cold->groups[i];
-		HyMapItem *items;
-		uint32 count;
+		HyMapItem *items = NULL;
+		uint32 count = 0;
 
-		if (!rw->touched[i])
-			continue;
-		count = hy_map_list(rw->old_table, &entry, 0, entry.rows, &items);
+		if (all)
+			count = entry.rows;
+		else if (rw->touched[i])
+			count = hy_map_list(rw->old_table, &entry, 0, entry.rows, &items);
 		for (uint32 j = 0; j < count; j++)
-		{
-			uint64 row = entry.first_row + items[j].row;
-			HeapTupleHeaderData data;
-			HeapTupleData header = { .t_data = &data };
-			bool recent;
-			Fate fate;
-			MemoryContext old;
-			HeapTuple tuple;
-
-			CHECK_FOR_INTERRUPTS();
-			fate = judge_cold(rw, &entry, row, &header, &recent);
-			if (fate == FATE_DEAD)
-				rw->dead += 1;
-			if (fate != FATE_HOT)
-				continue;
-			old = MemoryContextSwitchTo(rw->context);
-			tuple = form_changed(rw, &entry, row, &header);
-			MemoryContextSwitchTo(old);
-			keep_version(rw, state, sort, tuple, recent);
-			MemoryContextReset(rw->context);
-		}
+			pass2_row(rw, state, sort, &entry, entry.first_row + (all ? j : items[j].row), all);
 		if (items != NULL)
 			pfree(items);
 	}
 	ExecClearTuple(rw->slot);
 }
 
-/* hot tuples in the order of an index scan */
+/* hot tuples in the order of an index scan, and unchanged cold rows, if these are to go hot */
 static void
 pass2_index(Rewrite *rw, RewriteState state, Relation old_index)
 {
 	IndexScanDesc scan = om_index_beginscan(rw->old_table, old_index, SnapshotAny);
+	HySlot *slot = hy_slot(rw->slot);
 
 	index_rescan(scan, NULL, 0, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, rw->slot))
 	{
+		int64 group;
+
 		CHECK_FOR_INTERRUPTS();
-		if (!hy_slot(rw->slot)->cold)
-			pass2_tuple(rw, state, NULL, hy_slot(rw->slot)->base.base.tuple,
-						hy_slot(rw->slot)->base.buffer);
+		if (!slot->cold)
+		{
+			pass2_tuple(rw, state, NULL, slot->base.base.tuple, slot->base.buffer);
+			continue;
+		}
+		if (rw->to_groups || (group = hy_batch_find_group(rw->scan->cold, slot->row)) < 0 ||
+			!stays_cold(rw, (uint32) group, slot->row))
+			continue;
+		slot_getallattrs(rw->slot);
+		keep_cold(rw, state, NULL, &rw->scan->cold->groups[group], NULL, false);
 	}
 	index_endscan(scan);
 }
@@ -643,10 +671,15 @@ pass2(Rewrite *rw, Relation old_index, bool use_sort, TransactionId freeze_xid,
 		sort = tuplesort_begin_cluster(RelationGetDescr(rw->old_table), old_index,
 									   maintenance_work_mem, NULL, TUPLESORT_NONE);
 	if (old_index != NULL && !use_sort)
+	{
 		pass2_index(rw, state, old_index);
+		pass2_cold(rw, state, NULL, false);
+	}
 	else
+	{
 		pass2_physical(rw, state, sort);
-	pass2_cold(rw, state, sort);
+		pass2_cold(rw, state, sort, !rw->to_groups);
+	}
 	if (sort != NULL)
 	{
 		tuplesort_performsort(sort);
@@ -723,9 +756,6 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 			copy_groups(&rw, false);
 		}
 	}
-	else if (scan->cold->group_count > 0)
-		elog(ERROR, "table \"%s\" has %u row groups, but its rows cannot be stored in any",
-			 RelationGetRelationName(old_table), scan->cold->group_count);
 	STOP_POINT("hybrid_rewrite_groups");
 
 	pass2(&rw, old_index, use_sort, *xid_cutoff, *multi_cutoff);

@@ -137,6 +137,15 @@ sub later_load_until
 	return;
 }
 
+# Cold rows changed in all ways, so that they have headers.
+sub change_cold
+{
+	query(qq{UPDATE $_ SET k = k + 2000 WHERE id BETWEEN 320 AND 420; DELETE FROM $_ WHERE id BETWEEN 430 AND 450}) for 't', 'c';
+	query(q{SELECT count(*) FROM (SELECT FROM t WHERE id BETWEEN 460 AND 470 FOR UPDATE) s;
+		BEGIN; DELETE FROM t WHERE id BETWEEN 470 AND 490; ROLLBACK});
+	return;
+}
+
 # A rewrite leaves the table as it was.
 sub rewrite_until
 {
@@ -146,7 +155,9 @@ sub rewrite_until
 
 	make_tables();
 	query(q{CREATE INDEX t_id ON t USING alex (id); CREATE INDEX t_k ON t (k);
-		DELETE FROM t WHERE id < 50; DELETE FROM c WHERE id < 50; CHECKPOINT});
+		DELETE FROM t WHERE id < 50; DELETE FROM c WHERE id < 50});
+	change_cold();
+	query('CHECKPOINT');
 	my $before = query($files);
 	strike($what, $point, $action, "SET omendb.stop_points = '$point=$action'; $sql");
 	is(query("CHECKPOINT; $files"), $before, "$what: no file is left") if $action eq 'error';
@@ -171,6 +182,7 @@ sub vacuum_until
 		BEGIN; SELECT load('t', 10001, 10350); ROLLBACK;
 		INSERT INTO t SELECT * FROM hybrid_rows(40001, 40500); DELETE FROM t WHERE id BETWEEN 40001 AND 40400;
 		INSERT INTO c SELECT * FROM hybrid_rows(40001, 40500); DELETE FROM c WHERE id BETWEEN 40001 AND 40400});
+	change_cold();
 	strike($what, $point, $action, "SET omendb.stop_points = '$point=$action'; VACUUM (FREEZE) t");
 	aftermath($what, 2);
 	cmp_ok(hybrid_groups($node, 't', 'free', 'pages'), '>', 3, "$what: pages of the rollback are free");
