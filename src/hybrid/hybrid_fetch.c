@@ -229,44 +229,9 @@ cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, TupleDesc des
 	return true;
 }
 
-bool
-hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTableSlot *slot)
-{
-	/* with the slot, which refers to it until all values are there or an error ends that */
-	HyColdFetch *fetch = MemoryContextAlloc(slot->tts_mcxt, sizeof(HyColdFetch));
-	bool found;
+/* ---- single rows ---- */
 
-	cold_fetch_init(fetch, rel);
-	found = cold_fetch_seek(fetch, row, snapshot, slot->tts_tupleDescriptor, NULL);
-	if (found)
-	{
-		hy_slot_store_cold(slot, &fetch->cold, RelationGetRelid(rel), row, fetch->at->entry.xmin,
-						   fetch->at->entry.cmin);
-		ExecMaterializeSlot(slot);
-	}
-	cold_fetch_release(fetch, false);
-	pfree(fetch);
-	return found;
-}
-
-void
-hy_fetch_again(TupleTableSlot *slot)
-{
-	HySlot *ours = hy_slot(slot);
-	/* whoever filled the slot has locked the table, and the lock is still held */
-	Relation rel = table_open(slot->tts_tableOid, NoLock);
-	uint64 row = ours->row;
-
-	/* no snapshot: the row was visible to the slot's */
-	if (!hy_fetch_cold(rel, row, NULL, slot))
-		elog(ERROR, "could not find cold row " UINT64_FORMAT " of table \"%s\" again", row,
-			 RelationGetRelationName(rel));
-	table_close(rel, NoLock);
-}
-
-/* ---- values for headers ---- */
-
-/* tables whose groups a transaction keeps open for hy_fetch_columns: a table and those it refers to */
+/* tables whose groups a transaction keeps open for single rows: a table and those it refers to */
 #define KEPT_MAX 4
 
 typedef struct HyKept
@@ -345,23 +310,76 @@ keep_table(Relation rel)
 	return keep;
 }
 
+/* the group, open; what is read of it is behind hy_kept_done */
+static HyOpenGroup *
+kept_open(Relation rel, const HyEntry *entry, HyKept **keep)
+{
+	HyOpenGroup *open;
+
+	*keep = keep_table(rel);
+	(*keep)->last_use = ++kept_use_count;
+	(*keep)->busy = true;
+	(*keep)->fetch.rel = rel;
+	open = open_group(&(*keep)->fetch, *entry, (*keep)->desc);
+	open->source.rel = rel;
+	open->last_use = ++(*keep)->fetch.use_count;
+	MemoryContextReset((*keep)->fetch.values);
+	return open;
+}
+
+static void
+kept_done(HyKept *keep, HyOpenGroup *open)
+{
+	hy_source_release(&open->source);
+	keep->busy = false;
+}
+
+bool
+hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTableSlot *slot)
+{
+	const HyDirEntry *found = hy_directory_find(hy_directory(rel), row);
+	HyEntry entry;
+	HyKept *keep;
+	HyOpenGroup *open;
+
+	if (found == NULL)
+		return false;
+	entry = found->entry;
+	if (snapshot != NULL && !hy_cold_visible(rel, &entry, row, snapshot, NULL))
+		return false;
+	open = kept_open(rel, &entry, &keep);
+	keep->fetch.at = open;
+	keep->fetch.row = (uint32) (row - entry.first_row);
+	hy_slot_store_cold(slot, &keep->fetch.cold, RelationGetRelid(rel), row, entry.xmin, entry.cmin);
+	/* all columns, and independent of what is kept */
+	ExecMaterializeSlot(slot);
+	kept_done(keep, open);
+	return true;
+}
+
+void
+hy_fetch_again(TupleTableSlot *slot)
+{
+	HySlot *ours = hy_slot(slot);
+	/* whoever filled the slot has locked the table, and the lock is still held */
+	Relation rel = table_open(slot->tts_tableOid, NoLock);
+	uint64 row = ours->row;
+
+	/* no snapshot: the row was visible to the slot's */
+	if (!hy_fetch_cold(rel, row, NULL, slot))
+		elog(ERROR, "could not find cold row " UINT64_FORMAT " of table \"%s\" again", row,
+			 RelationGetRelationName(rel));
+	table_close(rel, NoLock);
+}
+
 void
 hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, const bool *needed, Datum *values,
 				 bool *nulls)
 {
-	HyKept *keep = keep_table(rel);
-	HyColdFetch *fetch = &keep->fetch;
-	MemoryContext old;
-	HyOpenGroup *open;
+	HyKept *keep;
+	HyOpenGroup *open = kept_open(rel, entry, &keep);
+	MemoryContext old = MemoryContextSwitchTo(keep->fetch.values);
 
-	keep->last_use = ++kept_use_count;
-	keep->busy = true;
-	fetch->rel = rel;
-	open = open_group(fetch, *entry, keep->desc);
-	open->source.rel = rel;
-	open->last_use = ++fetch->use_count;
-	MemoryContextReset(fetch->values);
-	old = MemoryContextSwitchTo(fetch->values);
 	for (int i = 0; i < keep->desc->natts; i++)
 	{
 		values[i] = (Datum) 0;
@@ -370,8 +388,7 @@ hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, const bool *nee
 			values[i] = rg_value(open->group, i, (uint32) (row - entry->first_row), &nulls[i]);
 	}
 	MemoryContextSwitchTo(old);
-	hy_source_release(&open->source);
-	keep->busy = false;
+	kept_done(keep, open);
 }
 
 void

@@ -25,11 +25,13 @@ typedef struct HySource
 	uint32 pages;
 	Buffer buffer; /* pinned, or InvalidBuffer */
 	uint32 page;   /* its index in the group */
+	/* who reads here and there: where pages stood last, to be pinned without a search; else NULL */
+	Buffer *recent;
 	uint8 *scratch;
 	Size scratch_bytes;
 } HySource;
 
-/* in the caller's memory; scratch space comes from `context` */
+/* in the caller's memory; scratch space comes from `context`.  No strategy: pages are read here and there. */
 extern void hy_source_init(HySource *source, Relation rel, const HyEntry *entry,
 						   BufferAccessStrategy strategy, MemoryContext context);
 extern void hy_source_release(HySource *source);

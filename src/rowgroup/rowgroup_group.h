@@ -11,6 +11,8 @@
 /* dictionaries up to this size are turned into datums once a group, greater ones for every vector */
 #define RG_DICT_DATUMS_MAX (16 * 1024 * 1024)
 
+#define RG_VECTORS_MAX ((RG_ROWS_MAX + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS)
+
 /* memory that is used again and again, and only grows */
 typedef struct RgRoom
 {
@@ -47,6 +49,9 @@ typedef struct RgColumn
 	RgRoom payload;
 	int payload_vector;
 	ColVector payload_header;
+	/* vectors whose payload has been found sound, a bit each; the one that a single value was read of last, in place */
+	uint64 checked[RG_VECTORS_MAX / 64];
+	int in_place_vector;
 	ColSpan *spans; /* its values if they are BYTES, from the second one on */
 	int spans_vector;
 } RgColumn;

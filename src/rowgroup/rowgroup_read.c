@@ -168,6 +168,7 @@ rg_column_init(RgColumn *col, const ColDesc *desc, int16 typlen, bool typbyval, 
 	col->decoded_vector = -1;
 	col->payload_vector = -1;
 	col->spans_vector = -1;
+	col->in_place_vector = -1;
 	if (!col->constant && desc->store == COL_STORE_CODE && !rg_column_is_numeric(col))
 		col->form = rg_code_form(desc->order, desc->typlen);
 }
@@ -335,6 +336,7 @@ rg_payload(RgGroup *group, RgColumn *col, uint32 vector, bool keep, const ColVec
 	if (stored->bytes > 0)
 		payload = group->source->read(group->source, offset, stored->bytes);
 	rg_check(group, offset, column_check_payload(col->desc, stored, rows, payload));
+	col->checked[vector / 64] |= UINT64CONST(1) << (vector % 64);
 	if (keep)
 	{
 		col->payload_vector = -1;
@@ -611,16 +613,40 @@ rg_copied(const RgColumn *col, Datum value)
 }
 
 /*
+ * rg_payload_in_place --- the payload where the source has it, or NULL if it has to be kept.
+ *
+ * Once a payload has been checked, random reads need a few words of it.  Who comes a second time in a
+ * row is likely to come again.
+ */
+static const uint8 *
+rg_payload_in_place(RgGroup *group, RgColumn *col, uint32 vector, const ColVector **header)
+{
+	const ColVector *stored = &col->vectors[vector];
+	bool again = col->in_place_vector == (int) vector;
+
+	if (col->payload_vector == (int) vector || stored->encoding == COL_ENC_PGLZ ||
+		(col->checked[vector / 64] >> (vector % 64) & 1) == 0)
+		return NULL;
+	col->in_place_vector = (int) vector;
+	if (again)
+		return NULL;
+	*header = stored;
+	if (stored->bytes == 0)
+		return (const uint8 *) "";
+	return group->source->read(group->source, col->desc->chunk_offset + stored->offset,
+							   stored->bytes);
+}
+
+/*
  * rg_span --- one value of a FIXED or BYTES column, from the payload that is kept.
  *
  * To find a value of a variable length takes the lengths of all those before it:
  * who wants a second one gets all of them.
  */
 static ColSpan
-rg_span(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool again)
+rg_span(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool again, const ColVector *header,
+		const uint8 *payload)
 {
-	const ColVector *header = &col->payload_header;
-	const uint8 *payload = (const uint8 *) col->payload.data;
 	uint32 rows = rg_vector_rows(group, vector);
 
 	if (col->spans_vector == (int) vector)
@@ -669,12 +695,15 @@ rg_value(RgGroup *group, int column, uint32 row, bool *isnull)
 	(void) rg_load_vectors(group, col);
 	rows = rg_vector_rows(group, vector);
 	again = col->payload_vector == (int) vector;
-	payload = rg_payload(group, col, vector, true, &header);
+	/* before the payload: reading it may move that */
+	dict = col->vectors[vector].encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
+	payload = rg_payload_in_place(group, col, vector, &header);
+	if (payload == NULL)
+		payload = rg_payload(group, col, vector, true, &header);
 	*isnull = column_is_null(header, rows, payload, i);
 	if (*isnull)
 		return (Datum) 0;
 
-	dict = header->encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
 	if (desc->store == COL_STORE_CODE)
 	{
 		uint64 code = column_code_at(desc, header, rows, payload, dict, i);
@@ -685,7 +714,7 @@ rg_value(RgGroup *group, int column, uint32 row, bool *isnull)
 		rg_numeric(at, desc, code);
 		return PointerGetDatum(at);
 	}
-	span = rg_span(group, col, vector, i, again);
+	span = rg_span(group, col, vector, i, again, header, payload);
 	at = palloc(span.bytes + VARHDRSZ);
 	rg_reference(col, at, span);
 	return PointerGetDatum(at);
@@ -698,13 +727,16 @@ rg_row_xmin(RgGroup *group, uint32 row)
 	uint32 vector = row / COL_VECTOR_ROWS;
 	const ColVector *header;
 	const uint8 *payload;
+	const uint8 *dict;
 
 	Assert(row < group->header->rows);
 	if (col->desc == NULL)
 		return InvalidTransactionId;
 	(void) rg_load_vectors(group, col);
-	payload = rg_payload(group, col, vector, true, &header);
-	return (TransactionId) column_code_at(
-		col->desc, header, rg_vector_rows(group, vector), payload,
-		header->encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL, row % COL_VECTOR_ROWS);
+	dict = col->vectors[vector].encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
+	payload = rg_payload_in_place(group, col, vector, &header);
+	if (payload == NULL)
+		payload = rg_payload(group, col, vector, true, &header);
+	return (TransactionId) column_code_at(col->desc, header, rg_vector_rows(group, vector), payload,
+										  dict, row % COL_VECTOR_ROWS);
 }
