@@ -96,6 +96,13 @@ extern void column_decode_spans(const ColDesc *desc, const ColVector *vector, ui
 								const uint8 *payload, const uint8 *dict, ColSpan *out);
 extern ColSpan column_span_at(const ColDesc *desc, const ColVector *vector, uint32 rows,
 							  const uint8 *payload, const uint8 *dict, uint32 i);
+/*
+ * column_plain_head / column_plain_place --- the same for a PLAIN vector of which only the first column_plain_head()
+ * bytes are at hand: where value i stands in the payload, and its length.  False: it would not lie in it.
+ */
+extern uint32 column_plain_head(const ColDesc *desc, const ColVector *vector, uint32 rows);
+extern bool column_plain_place(const ColDesc *desc, const ColVector *vector, uint32 rows,
+							   const uint8 *head, uint32 i, uint32 *place, uint32 *bytes);
 /* entry of the dictionary */
 extern uint64 column_dict_code(const uint8 *dict, uint32 position);
 extern ColSpan column_dict_span(const ColDesc *desc, const uint8 *dict, uint32 position);

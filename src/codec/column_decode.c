@@ -720,14 +720,55 @@ column_decode_spans(const ColDesc *desc, const ColVector *vector, uint32 rows, c
 		}
 }
 
+uint32
+column_plain_head(const ColDesc *desc, const ColVector *vector, uint32 rows)
+{
+	uint32 bytes = validity_bytes(vector, rows);
+
+	Assert(vector->encoding == COL_ENC_PLAIN);
+	if (desc->store == COL_STORE_BYTES)
+		bytes += PLAIN_HEADER_BYTES + (uint32) LANES_BYTES(vector->width);
+	return bytes;
+}
+
+bool
+column_plain_place(const ColDesc *desc, const ColVector *vector, uint32 rows, const uint8 *head,
+				   uint32 i, uint32 *place, uint32 *bytes)
+{
+	const uint8 *src = body(vector, rows, head);
+	uint64 start = column_plain_head(desc, vector, rows);
+
+	Assert(i < rows);
+	if (desc->store == COL_STORE_FIXED)
+	{
+		*bytes = (uint32) desc->typlen;
+		start += (uint64) i * *bytes;
+	}
+	else
+	{
+		/* behind the values before it */
+		*bytes = load32(src);
+		start += (uint64) i * *bytes;
+		if (vector->width > 0)
+		{
+			uint32 fields[LANES_VECTOR_ROWS];
+
+			unpack32(src + PLAIN_HEADER_BYTES, vector->width, fields);
+			for (uint32 k = 0; k < i; k++)
+				start += fields[k];
+			*bytes += fields[i];
+		}
+	}
+	*place = (uint32) start;
+	return start + *bytes <= vector->bytes;
+}
+
 ColSpan
 column_span_at(const ColDesc *desc, const ColVector *vector, uint32 rows, const uint8 *payload,
 			   const uint8 *dict, uint32 i)
 {
-	const uint8 *src = body(vector, rows, payload);
 	ColSpan span;
-	uint32 fields[LANES_VECTOR_ROWS];
-	uint32 shortest;
+	uint32 place;
 
 	Assert(desc->store == COL_STORE_FIXED || desc->store == COL_STORE_BYTES);
 	Assert(i < rows);
@@ -735,18 +776,8 @@ column_span_at(const ColDesc *desc, const ColVector *vector, uint32 rows, const 
 		return column_dict_span(desc, dict, position_at(vector, rows, payload, i));
 	if (vector->encoding != COL_ENC_PLAIN)
 		return const_span(vector, rows, payload);
-	if (desc->store == COL_STORE_FIXED)
-	{
-		span.bytes = (uint32) desc->typlen;
-		span.data = src + (Size) i * span.bytes;
-		return span;
-	}
-	/* behind the values before it */
-	shortest = load32(src);
-	unpack32(src + PLAIN_HEADER_BYTES, vector->width, fields);
-	span.data = src + PLAIN_HEADER_BYTES + LANES_BYTES(vector->width) + (Size) i * shortest;
-	for (uint32 k = 0; k < i; k++)
-		span.data += fields[k];
-	span.bytes = shortest + fields[i];
+	/* checked before: it lies in the payload */
+	(void) column_plain_place(desc, vector, rows, payload, i, &place, &span.bytes);
+	span.data = payload + place;
 	return span;
 }

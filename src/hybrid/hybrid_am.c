@@ -19,6 +19,7 @@
 #include "hybrid/hybrid_build.h"
 #include "hybrid/hybrid_ddl.h"
 #include "hybrid/hybrid_fetch.h"
+#include "hybrid/hybrid_kept.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_modify.h"
 #include "hybrid/hybrid_planner.h"
@@ -203,6 +204,6 @@ hybrid_init(void)
 {
 	hybrid_wal_init();
 	hybrid_load_init();
-	hybrid_fetch_init();
+	hybrid_kept_init();
 	hybrid_planner_init();
 }

@@ -17,6 +17,7 @@
 
 #include "hybrid/hybrid_ddl.h"
 #include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_kept.h"
 #include "hybrid/hybrid_load.h"
 
 /* write a new metapage as block 0 of a fork that has none */
@@ -70,6 +71,7 @@ hybrid_relation_nontransactional_truncate(Relation rel)
 	hy_meta_page_init(page.data);
 	hy_load_discard(rel);
 	hy_directory_forget(rel);
+	hy_kept_forget(rel);
 	/*
 	 * The metapage stays where it is: a file without one would take heap's next
 	 * page for it.  It says "empty" before the rest is cut off.

@@ -13,7 +13,6 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -22,27 +21,24 @@
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_fetch.h"
 #include "hybrid/hybrid_header.h"
+#include "hybrid/hybrid_kept.h"
 #include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_modify.h"
 #include "hybrid/hybrid_slot.h"
-#include "hybrid/hybrid_source.h"
 #include "hybrid/hybrid_tid.h"
 #include "hybrid/hybrid_visible.h"
 
-/* groups that a fetch keeps open: random probes of a table go back and forth between groups */
-#define OPEN_GROUPS_MAX 32
+/* groups whose visibility a fetch remembers */
+#define SEEN_MAX 32
 
-typedef struct HyOpenGroup
+/* a group that an MVCC snapshot sees */
+typedef struct HySeen
 {
-	RgGroup *group;		   /* NULL: unused */
-	MemoryContext context; /* everything of it, a child of the fetch's parent */
-	HyEntry entry;
-	HySource source;
-	TupleDesc desc;	 /* of the slots, see HyBatchReader */
-	Snapshot seen;	 /* MVCC snapshot that saw it, or NULL */
-	bool untouched;	 /* no row of it had a header when `seen` was set */
-	uint64 last_use; /* the least recently used makes room */
-} HyOpenGroup;
+	HyEntry entry; /* rows = 0: unused */
+	Snapshot snapshot;
+	bool untouched; /* no row of it had a header when that was looked up */
+} HySeen;
 
 /* reads single rows */
 typedef struct HyColdFetch
@@ -51,10 +47,11 @@ typedef struct HyColdFetch
 	Relation rel;
 	MemoryContext parent; /* where the fetch began */
 	MemoryContext values; /* by-reference values of the present row */
-	HyOpenGroup open[OPEN_GROUPS_MAX];
-	HyOpenGroup *at; /* of the present row */
-	uint32 row;		 /* in its group */
-	uint64 use_count;
+	HyEntry entry;		  /* the present row's group */
+	uint32 row;			  /* in its group */
+	HySeen seen[SEEN_MAX];
+	uint32 seen_last; /* the one used last */
+	uint32 seen_next; /* the one to be used for the next group */
 } HyColdFetch;
 
 typedef struct HyIndexFetch
@@ -70,6 +67,7 @@ cold_fetch_values(HyColdSource *source, TupleTableSlot *slot, int natts)
 {
 	HyColdFetch *fetch = (HyColdFetch *) source;
 	const bool *needed = hy_slot(slot)->needed;
+	RgGroup *group = hy_kept_open(fetch->rel, &fetch->entry);
 	MemoryContext old = MemoryContextSwitchTo(fetch->values);
 
 	for (int i = slot->tts_nvalid; i < natts; i++)
@@ -79,16 +77,19 @@ cold_fetch_values(HyColdSource *source, TupleTableSlot *slot, int natts)
 			slot->tts_isnull[i] = true;
 		}
 		else
-			slot->tts_values[i] = rg_value(fetch->at->group, i, fetch->row, &slot->tts_isnull[i]);
+			slot->tts_values[i] = rg_value(group, i, fetch->row, &slot->tts_isnull[i]);
 	MemoryContextSwitchTo(old);
+	hy_kept_done();
 }
 
 static TransactionId
 cold_fetch_xmin(HyColdSource *source)
 {
 	HyColdFetch *fetch = (HyColdFetch *) source;
+	TransactionId xmin = rg_row_xmin(hy_kept_open(fetch->rel, &fetch->entry), fetch->row);
 
-	return rg_row_xmin(fetch->at->group, fetch->row);
+	hy_kept_done();
+	return xmin;
 }
 
 static void
@@ -102,259 +103,133 @@ cold_fetch_init(HyColdFetch *fetch, Relation rel)
 }
 
 static void
-close_group(HyOpenGroup *open)
-{
-	if (open->group == NULL)
-		return;
-	hy_source_release(&open->source);
-	rg_close(open->group);
-	MemoryContextDelete(open->context);
-	open->group = NULL;
-}
-
-/* release pins; what is decoded of open groups stays if `keep` */
-static void
-cold_fetch_release(HyColdFetch *fetch, bool keep)
+cold_fetch_end(HyColdFetch *fetch)
 {
 	hy_slot_detach(&fetch->cold, NULL);
-	for (int i = 0; i < OPEN_GROUPS_MAX; i++)
-		if (!keep)
-			close_group(&fetch->open[i]);
-		else if (fetch->open[i].group != NULL)
-			hy_source_release(&fetch->open[i].source);
-	if (!keep && fetch->values != NULL)
-	{
+	if (fetch->values != NULL)
 		MemoryContextDelete(fetch->values);
-		fetch->values = NULL;
-	}
+	fetch->values = NULL;
 }
 
-static bool
+static inline bool
 holds_row(const HyEntry *entry, uint64 row)
 {
 	return row >= entry->first_row && row - entry->first_row < entry->rows;
 }
 
-/* an open group with the row that this snapshot has seen, or NULL */
-static HyOpenGroup *
-find_seen(HyColdFetch *fetch, uint64 row, Snapshot snapshot, TupleDesc desc)
+/* a group with the row that this snapshot has seen, or NULL */
+static const HySeen *
+find_seen(HyColdFetch *fetch, uint64 row, Snapshot snapshot)
 {
 	/* a group that a snapshot sees stays as it is while the snapshot lasts (rules I4, I5) */
-	if (snapshot == NULL || !IsMVCCSnapshot(snapshot))
-		return NULL;
-	for (int i = 0; i < OPEN_GROUPS_MAX; i++)
+	for (uint32 i = 0; i < SEEN_MAX; i++)
 	{
-		HyOpenGroup *open = &fetch->open[i];
+		/* nearly always the one used last */
+		uint32 at = (fetch->seen_last + i) % SEEN_MAX;
 
-		if (open->group != NULL && open->seen == snapshot && open->desc == desc &&
-			holds_row(&open->entry, row))
-			return open;
+		if (fetch->seen[at].snapshot == snapshot && holds_row(&fetch->seen[at].entry, row))
+		{
+			fetch->seen_last = at;
+			return &fetch->seen[at];
+		}
 	}
 	return NULL;
 }
 
-/* the group of `entry`, opened if it is not */
-static HyOpenGroup *
-open_group(HyColdFetch *fetch, HyEntry entry, TupleDesc desc)
+static void
+note_seen(HyColdFetch *fetch, Snapshot snapshot)
 {
-	HyOpenGroup *open = &fetch->open[0];
+	HySeen *seen = &fetch->seen[fetch->seen_next];
 
-	for (int i = 0; i < OPEN_GROUPS_MAX; i++)
-	{
-		HyOpenGroup *other = &fetch->open[i];
-
-		if (other->group != NULL && other->entry.group_id == entry.group_id && other->desc == desc)
-			return other;
-		if (open->group != NULL && (other->group == NULL || other->last_use < open->last_use))
-			open = other;
-	}
-	close_group(open);
-	open->context = AllocSetContextCreate(fetch->parent, "omendb cold fetch", ALLOCSET_SMALL_SIZES);
-	open->entry = entry;
-	open->desc = desc;
-	open->seen = NULL;
-	hy_source_init(&open->source, fetch->rel, &open->entry, NULL, open->context);
-	open->group = rg_open(&open->source.base, entry.group_id, desc, open->context);
-	if (rg_header(open->group)->rows != entry.rows)
-		hy_corrupted(fetch->rel, entry.start, "row group and its directory entry disagree");
-	return open;
+	seen->entry = fetch->entry;
+	seen->snapshot = snapshot;
+	seen->untouched = !hy_map_any(fetch->rel, &fetch->entry);
+	fetch->seen_last = fetch->seen_next;
+	fetch->seen_next = (fetch->seen_next + 1) % SEEN_MAX;
 }
 
 /*
- * Is the row of an open group, which the snapshot sees, there for it?  What a map said at or behind the moment of an
- * MVCC snapshot stays good for it: who makes a header later makes changes that it does not see.
- * But in SERIALIZABLE we have to meet them.
+ * Make `row` the present row; false if the snapshot does not see it.
+ *
+ * What a map said at or behind the moment of an MVCC snapshot stays good for it: who makes a header later makes
+ * changes that it does not see.  But in SERIALIZABLE we have to meet them.
  */
 static bool
-row_visible(HyColdFetch *fetch, const HyOpenGroup *open, uint64 row, Snapshot snapshot,
-			bool *all_dead)
+cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, bool *all_dead)
 {
-	if (snapshot == NULL)
-		return true;
-	if (open->untouched && !CheckForSerializableConflictOutNeeded(fetch->rel, snapshot))
-		return true;
-	return hy_row_visible(fetch->rel, &open->entry, row, snapshot, all_dead);
-}
+	bool mvcc = IsMVCCSnapshot(snapshot);
+	const HySeen *seen = mvcc ? find_seen(fetch, row, snapshot) : NULL;
 
-/* make `row` the present row; false if the snapshot does not see it */
-static bool
-cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, TupleDesc desc, bool *all_dead)
-{
-	HyOpenGroup *open = find_seen(fetch, row, snapshot, desc);
-
-	if (open == NULL)
+	if (seen != NULL)
+	{
+		fetch->entry = seen->entry;
+		if (!seen->untouched && !hy_row_visible(fetch->rel, &fetch->entry, row, snapshot, all_dead))
+			return false;
+	}
+	else
 	{
 		const HyDirEntry *found = hy_directory_find(hy_directory(fetch->rel), row);
-		bool mvcc = snapshot != NULL && IsMVCCSnapshot(snapshot);
 
-		if (found == NULL ||
-			(snapshot != NULL && !hy_entry_visible(fetch->rel, &found->entry, snapshot)))
+		if (found == NULL)
 			return false;
-		open = open_group(fetch, found->entry, desc);
-		open->seen = mvcc ? snapshot : NULL;
-		open->untouched = mvcc && !hy_map_any(fetch->rel, &open->entry);
+		fetch->entry = found->entry;
+		if (!hy_cold_visible(fetch->rel, &fetch->entry, row, snapshot, all_dead))
+			return false;
+		if (mvcc && !CheckForSerializableConflictOutNeeded(fetch->rel, snapshot))
+			note_seen(fetch, snapshot);
 	}
-	/* a group that is still being written: that decides (hy_cold_visible) */
-	if (!(snapshot != NULL && snapshot->snapshot_type == SNAPSHOT_DIRTY &&
-		  TransactionIdIsValid(snapshot->xmin)) &&
-		!row_visible(fetch, open, row, snapshot, all_dead))
-		return false;
-	open->last_use = ++fetch->use_count;
 	if (fetch->values == NULL)
 		fetch->values = AllocSetContextCreate(fetch->parent, "omendb values", ALLOCSET_SMALL_SIZES);
 	else
 		MemoryContextReset(fetch->values);
-	fetch->at = open;
-	fetch->row = (uint32) (row - open->entry.first_row);
+	fetch->row = (uint32) (row - fetch->entry.first_row);
 	return true;
 }
 
 /* ---- single rows ---- */
 
-/* tables whose groups a transaction keeps open for single rows: a table and those it refers to */
-#define KEPT_MAX 4
-
-typedef struct HyKept
-{
-	MemoryContext context; /* child of the transaction's; everything below; NULL: unused */
-	Oid relid;
-	OmRelFile file;
-	TupleDesc desc;
-	bool stale; /* the table's definition may have changed */
-	bool
-		busy; /* being read; found so at the next call, it was left by an error, with its pins gone */
-	uint64 last_use;
-	HyColdFetch fetch;
-} HyKept;
-
-static HyKept *kept_tables[KEPT_MAX];
-static uint64 kept_use_count = 0;
-
-/* MemoryContextCallback: the transaction ends, or we let go of it */
-static void
-kept_forget(void *arg)
-{
-	for (int i = 0; i < KEPT_MAX; i++)
-		if (kept_tables[i] == arg)
-			kept_tables[i] = NULL;
-}
-
-/* relcache callback */
-static void
-kept_invalidate(Datum arg, Oid relid)
-{
-	for (int i = 0; i < KEPT_MAX; i++)
-		if (kept_tables[i] != NULL && (relid == InvalidOid || relid == kept_tables[i]->relid))
-			kept_tables[i]->stale = true;
-}
-
-static HyKept *
-keep_table(Relation rel)
-{
-	OmRelFile file = OM_RELATION_FILE(rel);
-	MemoryContext context;
-	MemoryContext old;
-	MemoryContextCallback *callback;
-	HyKept *keep;
-	int slot = 0;
-
-	for (int i = 0; i < KEPT_MAX; i++)
-	{
-		if (kept_tables[i] != NULL && (kept_tables[i]->stale || kept_tables[i]->busy))
-			MemoryContextDelete(kept_tables[i]->context);
-		if (kept_tables[i] != NULL && kept_tables[i]->relid == RelationGetRelid(rel) &&
-			memcmp(&kept_tables[i]->file, &file, sizeof(file)) == 0)
-			return kept_tables[i];
-		if (kept_tables[slot] != NULL &&
-			(kept_tables[i] == NULL || kept_tables[i]->last_use < kept_tables[slot]->last_use))
-			slot = i;
-	}
-	if (kept_tables[slot] != NULL)
-		MemoryContextDelete(kept_tables[slot]->context);
-	context =
-		AllocSetContextCreate(TopTransactionContext, "omendb kept groups", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
-	keep = palloc0(sizeof(HyKept));
-	keep->context = context;
-	keep->relid = RelationGetRelid(rel);
-	keep->file = file;
-	keep->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
-	cold_fetch_init(&keep->fetch, rel);
-	keep->fetch.values = AllocSetContextCreate(context, "omendb values", ALLOCSET_SMALL_SIZES);
-	callback = palloc0(sizeof(MemoryContextCallback));
-	callback->func = kept_forget;
-	callback->arg = keep;
-	MemoryContextRegisterResetCallback(context, callback);
-	MemoryContextSwitchTo(old);
-	kept_tables[slot] = keep;
-	return keep;
-}
-
-/* the group, open; what is read of it is behind hy_kept_done */
-static HyOpenGroup *
-kept_open(Relation rel, const HyEntry *entry, HyKept **keep)
-{
-	HyOpenGroup *open;
-
-	*keep = keep_table(rel);
-	(*keep)->last_use = ++kept_use_count;
-	(*keep)->busy = true;
-	(*keep)->fetch.rel = rel;
-	open = open_group(&(*keep)->fetch, *entry, (*keep)->desc);
-	open->source.rel = rel;
-	open->last_use = ++(*keep)->fetch.use_count;
-	MemoryContextReset((*keep)->fetch.values);
-	return open;
-}
-
-static void
-kept_done(HyKept *keep, HyOpenGroup *open)
-{
-	hy_source_release(&open->source);
-	keep->busy = false;
-}
-
 bool
 hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTableSlot *slot)
 {
 	const HyDirEntry *found = hy_directory_find(hy_directory(rel), row);
+	HyColdFetch *fetch;
 	HyEntry entry;
-	HyKept *keep;
-	HyOpenGroup *open;
 
 	if (found == NULL)
 		return false;
 	entry = found->entry;
 	if (snapshot != NULL && !hy_cold_visible(rel, &entry, row, snapshot, NULL))
 		return false;
-	open = kept_open(rel, &entry, &keep);
-	keep->fetch.at = open;
-	keep->fetch.row = (uint32) (row - entry.first_row);
-	hy_slot_store_cold(slot, &keep->fetch.cold, RelationGetRelid(rel), row, entry.xmin, entry.cmin);
-	/* all columns, and independent of what is kept */
+	/* with the slot, which refers to it until all values are there or an error ends that */
+	fetch = MemoryContextAlloc(slot->tts_mcxt, sizeof(HyColdFetch));
+	memset(fetch, 0, offsetof(HyColdFetch, seen));
+	fetch->cold.fetch = cold_fetch_values;
+	fetch->cold.xmin = cold_fetch_xmin;
+	fetch->rel = rel;
+	fetch->entry = entry;
+	fetch->row = (uint32) (row - entry.first_row);
+	fetch->values = AllocSetContextCreate(slot->tts_mcxt, "omendb values", ALLOCSET_SMALL_SIZES);
+	hy_slot_store_cold(slot, &fetch->cold, RelationGetRelid(rel), row, entry.xmin, entry.cmin);
 	ExecMaterializeSlot(slot);
-	kept_done(keep, open);
+	cold_fetch_end(fetch);
+	pfree(fetch);
 	return true;
+}
+
+void
+hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, const bool *needed, Datum *values,
+				 bool *nulls)
+{
+	RgGroup *group = hy_kept_open(rel, entry);
+
+	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
+	{
+		values[i] = (Datum) 0;
+		nulls[i] = true;
+		if (needed == NULL || needed[i])
+			values[i] = rg_value(group, i, (uint32) (row - entry->first_row), &nulls[i]);
+	}
+	hy_kept_done();
 }
 
 void
@@ -371,33 +246,6 @@ hy_fetch_again(TupleTableSlot *slot)
 			 RelationGetRelationName(rel));
 	table_close(rel, NoLock);
 }
-
-void
-hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, const bool *needed, Datum *values,
-				 bool *nulls)
-{
-	HyKept *keep;
-	HyOpenGroup *open = kept_open(rel, entry, &keep);
-	MemoryContext old = MemoryContextSwitchTo(keep->fetch.values);
-
-	for (int i = 0; i < keep->desc->natts; i++)
-	{
-		values[i] = (Datum) 0;
-		nulls[i] = true;
-		if (needed == NULL || needed[i])
-			values[i] = rg_value(open->group, i, (uint32) (row - entry->first_row), &nulls[i]);
-	}
-	MemoryContextSwitchTo(old);
-	kept_done(keep, open);
-}
-
-void
-hybrid_fetch_init(void)
-{
-	CacheRegisterRelcacheCallback(kept_invalidate, (Datum) 0);
-}
-
-/* ---- hot TIDs of headers ---- */
 
 /*
  * A line pointer may be used anew after its TID was read and before the row is fetched.  A new row
@@ -454,7 +302,7 @@ hybrid_index_fetch_reset(IndexFetchTableData *scan)
 	HyIndexFetch *fetch = (HyIndexFetch *) scan;
 
 	GetHeapamTableAmRoutine()->index_fetch_reset(fetch->heap);
-	cold_fetch_release(&fetch->cold, true);
+	hy_slot_detach(&fetch->cold.cold, NULL);
 }
 
 void
@@ -463,7 +311,7 @@ hybrid_index_fetch_end(IndexFetchTableData *scan)
 	HyIndexFetch *fetch = (HyIndexFetch *) scan;
 
 	GetHeapamTableAmRoutine()->index_fetch_end(fetch->heap);
-	cold_fetch_release(&fetch->cold, false);
+	cold_fetch_end(&fetch->cold);
 	pfree(fetch);
 }
 
@@ -500,10 +348,10 @@ hybrid_index_fetch_tuple(IndexFetchTableData *scan, ItemPointer tid, Snapshot sn
 	hy_slot_detach(&cold->cold, slot);
 	/* first the lock, then the look: a writer looks for locks behind its change */
 	PredicateLockTID(scan->rel, tid, snapshot, InvalidTransactionId);
-	if (!cold_fetch_seek(cold, row, snapshot, slot->tts_tupleDescriptor, all_dead))
+	if (!cold_fetch_seek(cold, row, snapshot, all_dead))
 		return false;
-	hy_slot_store_cold(slot, &cold->cold, RelationGetRelid(scan->rel), row, cold->at->entry.xmin,
-					   cold->at->entry.cmin);
+	hy_slot_store_cold(slot, &cold->cold, RelationGetRelid(scan->rel), row, cold->entry.xmin,
+					   cold->entry.cmin);
 	return true;
 }
 

@@ -14,14 +14,10 @@ extern bool hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTabl
 
 /*
  * Values of a cold row, without a look at who may see it: those of `needed` columns (NULL: all), others as NULL.
- * By-reference values live until the next call.  Groups stay open until the transaction ends, for
- * who changes many rows of them; no pin is left behind.
+ * By-reference values come in the current context.
  */
 extern void hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, const bool *needed,
 							 Datum *values, bool *nulls);
-
-/* at start-up: relcache callback */
-extern void hybrid_fetch_init(void);
 
 /* the values of a cold slot whose scan has moved on or ended */
 extern void hy_fetch_again(TupleTableSlot *slot);

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/pg_compat.h"
@@ -279,6 +280,10 @@ static HeapTuple
 form_header(Relation rel, const HyEntry *entry, uint64 row)
 {
 	TupleDesc desc = RelationGetDescr(rel);
+	/* a statement comes here for each of its rows */
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "omendb header", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
 	Datum *values = palloc((Size) Max(desc->natts, 1) * sizeof(Datum));
 	bool *nulls = palloc((Size) Max(desc->natts, 1) * sizeof(bool));
 	bool *needed = header_columns(rel);
@@ -295,12 +300,9 @@ form_header(Relation rel, const HyEntry *entry, uint64 row)
 		word &= ~HY_HEADER_WHOLE;
 		tuple = heap_form_tuple(desc, values, nulls);
 	}
+	MemoryContextSwitchTo(old);
 	header = insert_word(tuple, word);
-	heap_freetuple(tuple);
-	pfree(values);
-	pfree(nulls);
-	if (needed != NULL)
-		pfree(needed);
+	MemoryContextDelete(context);
 	return header;
 }
 

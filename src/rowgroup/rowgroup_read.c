@@ -613,22 +613,30 @@ rg_copied(const RgColumn *col, Datum value)
 }
 
 /*
- * rg_payload_in_place --- the payload where the source has it, or NULL if it has to be kept.
+ * rg_is_in_place --- may a single value be read where the source has it?
  *
  * Once a payload has been checked, random reads need a few words of it.  Who comes a second time in a
- * row is likely to come again.
+ * row is likely to come again, and gets a copy of all.
  */
+static bool
+rg_is_in_place(RgColumn *col, uint32 vector)
+{
+	bool again = col->in_place_vector == (int) vector;
+
+	if (col->payload_vector == (int) vector || col->vectors[vector].encoding == COL_ENC_PGLZ ||
+		(col->checked[vector / 64] >> (vector % 64) & 1) == 0)
+		return false;
+	col->in_place_vector = (int) vector;
+	return !again;
+}
+
+/* rg_payload_in_place --- the payload where the source has it, or NULL if it has to be kept */
 static const uint8 *
 rg_payload_in_place(RgGroup *group, RgColumn *col, uint32 vector, const ColVector **header)
 {
 	const ColVector *stored = &col->vectors[vector];
-	bool again = col->in_place_vector == (int) vector;
 
-	if (col->payload_vector == (int) vector || stored->encoding == COL_ENC_PGLZ ||
-		(col->checked[vector / 64] >> (vector % 64) & 1) == 0)
-		return NULL;
-	col->in_place_vector = (int) vector;
-	if (again)
+	if (!rg_is_in_place(col, vector))
 		return NULL;
 	*header = stored;
 	if (stored->bytes == 0)
@@ -659,6 +667,35 @@ rg_span(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool again, cons
 	column_decode_spans(col->desc, header, rows, payload, NULL, col->spans);
 	col->spans_vector = (int) vector;
 	return col->spans[i];
+}
+
+/* rg_plain_value --- a value of a PLAIN vector: what tells its place, and then the value, is read, not the others */
+static Datum
+rg_plain_value(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool *isnull)
+{
+	const ColVector *stored = &col->vectors[vector];
+	uint32 rows = rg_vector_rows(group, vector);
+	uint64 offset = col->desc->chunk_offset + stored->offset;
+	uint32 head_bytes = column_plain_head(col->desc, stored, rows);
+	const uint8 *head = (const uint8 *) "";
+	uint32 place;
+	ColSpan span;
+	char *at;
+
+	if (head_bytes > 0)
+		head = group->source->read(group->source, offset, head_bytes);
+	*isnull = column_is_null(stored, rows, head, i);
+	if (*isnull)
+		return (Datum) 0;
+	/* it was right when it was checked */
+	if (!column_plain_place(col->desc, stored, rows, head, i, &place, &span.bytes))
+		group->source->damaged(group->source, offset, "value lies behind the end of its vector");
+	span.data = (const uint8 *) "";
+	if (span.bytes > 0)
+		span.data = group->source->read(group->source, offset + place, span.bytes);
+	at = palloc(span.bytes + VARHDRSZ);
+	rg_reference(col, at, span);
+	return PointerGetDatum(at);
 }
 
 Datum
@@ -695,6 +732,8 @@ rg_value(RgGroup *group, int column, uint32 row, bool *isnull)
 	(void) rg_load_vectors(group, col);
 	rows = rg_vector_rows(group, vector);
 	again = col->payload_vector == (int) vector;
+	if (col->vectors[vector].encoding == COL_ENC_PLAIN && rg_is_in_place(col, vector))
+		return rg_plain_value(group, col, vector, i, isnull);
 	/* before the payload: reading it may move that */
 	dict = col->vectors[vector].encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
 	payload = rg_payload_in_place(group, col, vector, &header);
