@@ -37,7 +37,8 @@ typedef struct KeptTable
 	OmRelFile file;
 	TupleDesc desc;
 	bool stale; /* the table's definition may have changed */
-	bool busy;	/* being read; found so at the next call, an error has left it, and its pin is gone */
+	bool
+		busy; /* being read; found so at the next call, an error has left it, and its pin is gone */
 	uint64 last_use;
 	KeptGroup groups[KEPT_GROUPS_MAX];
 } KeptTable;
@@ -141,7 +142,8 @@ keep_group(Relation rel, KeptTable *table, const HyEntry *entry)
 		for (int i = 0; i < KEPT_GROUPS_MAX; i++)
 			close_group(&table->groups[i]);
 	close_group(kept);
-	kept->context = AllocSetContextCreate(table->context, "omendb kept group", ALLOCSET_SMALL_SIZES);
+	kept->context =
+		AllocSetContextCreate(table->context, "omendb kept group", ALLOCSET_SMALL_SIZES);
 	kept->entry = *entry;
 	hy_source_init(&kept->source, rel, &kept->entry, NULL, kept->context);
 	kept->group = rg_open(&kept->source.base, entry->group_id, table->desc, kept->context);

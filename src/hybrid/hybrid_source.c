@@ -31,8 +31,7 @@ pin_recent(HySource *source, BlockNumber block, uint32 page)
 	/* by chance, not by turns: columns are read in turn */
 	dice = dice * 1664525 + 1013904223;
 	if (dice >> 16 < PG_UINT16_MAX / LONG_WAY_CALLS ||
-		!ReadRecentBuffer(OM_RELATION_FILE(source->rel), MAIN_FORKNUM, block,
-						  source->recent[page]))
+		!ReadRecentBuffer(OM_RELATION_FILE(source->rel), MAIN_FORKNUM, block, source->recent[page]))
 		return false;
 	source->buffer = source->recent[page];
 	source->page = page;
