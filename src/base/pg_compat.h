@@ -93,16 +93,19 @@ typedef struct OmHotBlock
 {
 	bool was_known; /* the set had been computed */
 	bool was_there; /* some index refers to the whole row */
+	Bitmapset *set; /* with our addition */
 } OmHotBlock;
 
 #if PG_VERSION_NUM >= 160000
 #define OM_HOT_ATTRIBUTES(rel) ((rel)->rd_hotblockingattr)
 #define OM_HOT_ATTRIBUTES_KIND INDEX_ATTR_BITMAP_HOT_BLOCKING
 #define OM_UPDATES_ALL_INDEXES(update_indexes) ((update_indexes) == TU_All)
+#define OM_UPDATES_NO_INDEXES TU_None
 #else
 #define OM_HOT_ATTRIBUTES(rel) ((rel)->rd_indexattr)
 #define OM_HOT_ATTRIBUTES_KIND INDEX_ATTR_BITMAP_ALL
 #define OM_UPDATES_ALL_INDEXES(update_indexes) (update_indexes)
+#define OM_UPDATES_NO_INDEXES false
 #endif
 #define OM_WHOLE_ROW (0 - FirstLowInvalidHeapAttributeNumber)
 
@@ -122,14 +125,16 @@ om_hot_block_begin(Relation rel, OmHotBlock *block)
 	block->was_there = bms_is_member(OM_WHOLE_ROW, OM_HOT_ATTRIBUTES(rel));
 	old = MemoryContextSwitchTo(CacheMemoryContext);
 	OM_HOT_ATTRIBUTES(rel) = bms_add_member(OM_HOT_ATTRIBUTES(rel), OM_WHOLE_ROW);
+	block->set = OM_HOT_ATTRIBUTES(rel);
 	MemoryContextSwitchTo(old);
 }
 
-/* the entry may have been rebuilt meanwhile: then there is nothing to undo */
+/* the entry may have been rebuilt meanwhile, and have another set or none: then there is nothing to undo */
 static inline void
 om_hot_block_end(Relation rel, const OmHotBlock *block)
 {
-	if (!bms_is_member(OM_WHOLE_ROW, OM_HOT_ATTRIBUTES(rel)) || block->was_there)
+	if (OM_HOT_ATTRIBUTES(rel) != block->set || block->was_there ||
+		!bms_is_member(OM_WHOLE_ROW, OM_HOT_ATTRIBUTES(rel)))
 		return;
 	OM_HOT_ATTRIBUTES(rel) = bms_del_member(OM_HOT_ATTRIBUTES(rel), OM_WHOLE_ROW);
 	if (block->was_known)

@@ -40,7 +40,12 @@ find_header(Relation rel, Buffer buffer, const ItemPointerData *tid, uint64 row,
 	OffsetNumber offset = ItemPointerGetOffsetNumber(tid);
 	ItemId item;
 
-	if (PageIsNew(page) || offset > PageGetMaxOffsetNumber(page))
+	if (PageIsNew(page))
+		return false;
+	/* an opaque page: without room */
+	if (((PageHeader) page)->pd_upper <= SizeOfPageHeaderData)
+		hy_corrupted(rel, BufferGetBlockNumber(buffer), "row map leads to a page of a row group");
+	if (offset > PageGetMaxOffsetNumber(page))
 		return false;
 	item = PageGetItemId(page, offset);
 	if (!ItemIdIsNormal(item))
@@ -113,8 +118,10 @@ hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple, 
 static bool
 header_visible(Relation rel, HeapTuple tuple, Buffer buffer, Snapshot snapshot)
 {
-	bool visible = HeapTupleSatisfiesVisibility(tuple, snapshot, buffer);
+	bool visible;
 
+	om_test_old_snapshot(snapshot, rel, BufferGetPage(buffer));
+	visible = HeapTupleSatisfiesVisibility(tuple, snapshot, buffer);
 	if (CheckForSerializableConflictOutNeeded(rel, snapshot))
 		HeapCheckForSerializableConflictOut(visible, rel, tuple, buffer, snapshot);
 	return visible;

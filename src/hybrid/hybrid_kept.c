@@ -134,7 +134,13 @@ keep_group(Relation rel, KeptTable *table, const HyEntry *entry)
 		KeptGroup *other = &table->groups[i];
 
 		if (other->group != NULL && other->entry.group_id == entry->group_id)
-			return other;
+		{
+			if (other->entry.start == entry->start && other->entry.rows == entry->rows &&
+				other->entry.first_row == entry->first_row)
+				return other;
+			/* of a file that is gone */
+			close_group(other);
+		}
 		if (kept->group != NULL && (other->group == NULL || other->last_use < kept->last_use))
 			kept = other;
 	}

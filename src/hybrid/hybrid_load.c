@@ -4,9 +4,12 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tupmacs.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_am_d.h"
@@ -111,12 +114,34 @@ rewritten_must_stay_hot(Relation rel)
 	return found;
 }
 
+/*
+ * Could a row with all its values be too large for a heap page, even with those of variable length out of
+ * line?  It has to fit one when it is changed.
+ */
+static bool
+may_be_too_wide(TupleDesc desc)
+{
+	Size bytes = MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(desc->natts)) + sizeof(uint64);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			continue;
+		bytes = att_align_nominal(bytes, att->attlen > 0 ? att->attalign : TYPALIGN_CHAR);
+		bytes += att->attlen > 0 ? (Size) att->attlen : TOAST_POINTER_SIZE;
+	}
+	return bytes > MaxHeapTupleSize;
+}
+
 bool
 hy_load_allowed(Relation rel, int options)
 {
 	TriggerDesc *triggers = rel->trigdesc;
 
-	if (!hy_load_row_groups || IsCatalogRelation(rel) || IsToastRelation(rel))
+	if (!hy_load_row_groups || IsCatalogRelation(rel) || IsToastRelation(rel) ||
+		RelationIsUsedAsCatalogTable(rel) || may_be_too_wide(RelationGetDescr(rel)))
 		return false;
 	if (triggers && (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
 					 triggers->trig_insert_instead_row))

@@ -10,6 +10,7 @@
 
 #include "access/heapam.h"
 #include "access/sysattr.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
@@ -48,6 +49,22 @@ find_group(Relation rel, const ItemPointerData *tid, ColdRow *cold)
 		elog(ERROR, "no row group of table \"%s\" has tuple (%u,%u)", RelationGetRelationName(rel),
 			 ItemPointerGetBlockNumberNoCheck(tid), ItemPointerGetOffsetNumberNoCheck(tid));
 	cold->entry = found->entry;
+}
+
+/* is the group one of another transaction that is running, or of one that is rolled back?  Then nobody sees its rows. */
+static bool
+group_is_invisible(const HyEntry *entry)
+{
+	switch (hy_entry_fate(entry))
+	{
+		case HY_FATE_COMMITTED:
+			return false;
+		case HY_FATE_RUNNING:
+			return !TransactionIdIsCurrentTransactionId(entry->xmin);
+		case HY_FATE_ABORTED:
+			break;
+	}
+	return true;
 }
 
 /* the row is dead, and nothing is left that would say why */
@@ -110,6 +127,9 @@ begin_change(Relation rel, const ItemPointerData *tid, Snapshot crosscheck, TM_F
 			 ColdRow *cold, TM_Result *result)
 {
 	find_group(rel, tid, cold);
+	if (group_is_invisible(&cold->entry))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("attempted to change invisible tuple")));
 	/*
 	 * A header passes for as old as any snapshot; the row is not older than its group.  (Rows of
 	 * a group that everybody sees have xmins of their own, which everybody sees, too.)
@@ -169,6 +189,7 @@ hy_cold_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId c
 	volatile TM_Result updated = TM_Invisible;
 	OmHotBlock block;
 
+	*update_indexes = OM_UPDATES_NO_INDEXES;
 	if (!begin_change(rel, otid, crosscheck, tmfd, &cold, &result))
 		return result;
 	/*
@@ -205,6 +226,13 @@ hy_cold_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *s
 	TM_Result result;
 
 	find_group(rel, tid, &cold);
+	if (group_is_invisible(&cold.entry))
+	{
+		/* whoever locks decides what this means */
+		hy_slot_store_cold(slot, NULL, RelationGetRelid(rel), cold.row, InvalidTransactionId,
+						   cold.entry.cmin);
+		return TM_Invisible;
+	}
 	if (!hy_header_get(rel, &cold.entry, cold.row, &cold.header, &cold.pin))
 	{
 		ExecClearTuple(slot);

@@ -19,6 +19,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/pg_compat.h"
+#include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_scan.h"
 #include "hybrid/hybrid_tid.h"
@@ -352,6 +353,21 @@ next_group(HyScan *scan, bool forward)
 	return true;
 }
 
+/*
+ * A dirty snapshot tells of the row just shown which transactions decide about it: it is judged anew for each row,
+ * whatever the vector's words say.
+ */
+static bool
+row_is_there(HyScan *scan)
+{
+	HyBatchReader *cold = scan->cold;
+
+	if (likely(cold->snapshot->snapshot_type != SNAPSHOT_DIRTY))
+		return !hy_batch_row_invisible(cold, scan->row);
+	return hy_cold_visible(cold->rel, &cold->groups[cold->group_idx], cold->first_row + scan->row,
+						   cold->snapshot, NULL);
+}
+
 /* the next cold row: scan->row of the reader's vector */
 static bool
 step_cold(HyScan *scan, bool forward)
@@ -363,7 +379,7 @@ step_cold(HyScan *scan, bool forward)
 		while (scan->in_group && (forward ? scan->row + 1 < cold->vector_rows : scan->row > 0))
 		{
 			scan->row += forward ? 1 : UINT32_MAX;
-			if (!hy_batch_row_invisible(cold, scan->row))
+			if (row_is_there(scan))
 				return true;
 		}
 		forget_vectors(scan);
@@ -375,7 +391,7 @@ step_cold(HyScan *scan, bool forward)
 				return false;
 		}
 		scan->row = forward ? 0 : cold->vector_rows - 1;
-		if (!hy_batch_row_invisible(cold, scan->row))
+		if (row_is_there(scan))
 			return true;
 	}
 }
@@ -504,7 +520,8 @@ hybrid_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTable
 	/* nearly always: the next row of the same vector, into the slot that showed the last one */
 	if (likely(scan->region == HY_AT_COLD && scan->cold_source.slot == slot && scan->in_group &&
 			   ScanDirectionIsForward(direction) && scan->row + 1 < scan->cold->vector_rows &&
-			   !scan->cold->any_invisible && sscan->rs_nkeys == 0))
+			   !scan->cold->any_invisible && sscan->rs_nkeys == 0 &&
+			   scan->cold->snapshot->snapshot_type != SNAPSHOT_DIRTY))
 	{
 		HySlot *ours = hy_slot(slot);
 

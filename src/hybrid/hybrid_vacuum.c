@@ -28,7 +28,6 @@
 #include "base/stop_point.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_header.h"
-#include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_hot.h"
 #include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_source.h"
@@ -128,10 +127,8 @@ typedef enum Treatment
 } Treatment;
 
 static Treatment
-choose_treatment(const HyEntry *entry, TransactionId cutoff, bool orphan)
+choose_treatment(const HyEntry *entry, TransactionId cutoff)
 {
-	if (entry->state == HY_MAP && orphan)
-		return TREAT_FREE;
 	if ((entry->state != HY_GROUP && entry->state != HY_LOADING) ||
 		!TransactionIdIsNormal(entry->xmin) || hy_entry_frozen(entry))
 		return TREAT_NOT;
@@ -153,15 +150,15 @@ choose_treatment(const HyEntry *entry, TransactionId cutoff, bool orphan)
 }
 
 /*
- * Treat one entry.  orphan: it is a row map whose group is gone.  What takes reading is read first: nobody but VACUUM, and
+ * Treat one entry.  What takes reading is read first: nobody but VACUUM, and
  * only one at a time, changes the entry of a transaction that has ended.  Then, under the
  * directory's lock, the entry must be what it was.
  */
 static void
-vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff, bool orphan)
+vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 {
 	HyEntry entry = found->entry;
-	Treatment treatment = choose_treatment(&entry, cutoff, orphan);
+	Treatment treatment = choose_treatment(&entry, cutoff);
 	ColDesc *columns = NULL;
 	int column_count = 0;
 	uint32 pages = entry.pages;
@@ -324,14 +321,62 @@ repair_all_visible(Relation rel, const HyDirEntry *entries, uint32 count)
 			hy_set_all_visible(rel, entries[i].entry.start, entries[i].entry.pages);
 }
 
-/* is there a group with this number?  Groups come first. */
-static bool
-has_group(const HyDirEntry *entries, uint32 groups, uint64 group_id)
+/* the first dense map whose group is gone, or NULL */
+static const HyDirEntry *
+find_orphan_map(const HyDirectory *dir)
 {
-	for (uint32 i = 0; i < groups; i++)
-		if (entries[i].entry.group_id == group_id)
-			return true;
-	return false;
+	for (uint32 i = dir->group_count; i < dir->entry_count; i++)
+	{
+		const HyEntry *map = &dir->entries[i].entry;
+		bool owned = false;
+
+		for (uint32 k = 0; map->state == HY_MAP && k < dir->entry_count && !owned; k++)
+		{
+			const HyEntry *owner = &dir->entries[k].entry;
+
+			owned = (owner->state == HY_GROUP || owner->state == HY_LOADING) &&
+					owner->group_id == map->group_id;
+		}
+		if (map->state == HY_MAP && !owned)
+			return &dir->entries[i];
+	}
+	return NULL;
+}
+
+/*
+ * Free dense maps whose groups were rolled back.  A walk along the directory is not atomic: it may miss a group that
+ * was published meanwhile and find its map.  So it counts only if the generation, which was read before the walk, is still
+ * the same under the directory's lock; else the next VACUUM looks again.
+ */
+static void
+free_orphan_maps(Relation rel)
+{
+	for (;;)
+	{
+		const HyDirectory *dir = hy_directory(rel);
+		const HyDirEntry *found = find_orphan_map(dir);
+		uint64 generation = dir->generation;
+		HyDirEntry orphan;
+		HyChange change;
+		bool unchanged;
+
+		CHECK_FOR_INTERRUPTS();
+		if (found == NULL)
+			return;
+		orphan = *found;
+		hy_change_begin(&change, rel);
+		unchanged = change.meta.generation == generation;
+		if (unchanged)
+		{
+			change.meta.free_pages += orphan.entry.pages;
+			make_free(&orphan.entry, orphan.entry.pages);
+			orphan.entry.safe_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+			hy_change_commit(&change, HY_REC_VACUUM, orphan.block, &orphan.slot, &orphan.entry, 1);
+		}
+		hy_change_end(&change);
+		if (!unchanged)
+			return;
+	}
 }
 
 /*
@@ -343,7 +388,6 @@ vacuum_directory(Relation rel, TransactionId cutoff, bool repair)
 {
 	const HyDirectory *dir = hy_directory(rel);
 	uint32 count = dir->entry_count;
-	uint32 groups = dir->group_count;
 	HyDirEntry *entries;
 	HyMeta meta;
 
@@ -357,13 +401,14 @@ vacuum_directory(Relation rel, TransactionId cutoff, bool repair)
 	{
 		if (repair)
 			om_vacuum_delay_point();
-		vacuum_entry(rel, &entries[i], cutoff,
-					 entries[i].entry.state == HY_MAP &&
-						 !has_group(entries, groups, entries[i].entry.group_id));
+		vacuum_entry(rel, &entries[i], cutoff);
 	}
 	pfree(entries);
 	if (repair)
+	{
+		free_orphan_maps(rel);
 		merge_free(rel);
+	}
 
 	if (hy_meta_read(rel, &meta))
 	{
