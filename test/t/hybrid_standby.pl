@@ -2,11 +2,14 @@
 use strict;
 use warnings;
 
+use IPC::Run ();
 use OmendbTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my ($primary, $standby);
+
+srand($ENV{OMENDB_STORM_SEED} || 20261129);
 
 sub query { return $primary->safe_psql('postgres', shift); }
 
@@ -210,11 +213,106 @@ sub operations
 	return;
 }
 
+# Statements that change cold rows of h, and its control hc alike, by chance.
+sub random_changes
+{
+	my ($transactions) = @_;
+	my $sql = '';
+
+	for (1 .. $transactions)
+	{
+		my @statements;
+
+		for (1 .. 1 + int rand 3)
+		{
+			my $first = 1 + int rand 2400;
+			my $where = 'WHERE id BETWEEN ' . $first . ' AND ' . ($first + int rand 30);
+			my @pair = map { ("UPDATE $_ SET k = k + 1 $where", "UPDATE $_ SET v = 'v' || k, id = id $where", "DELETE FROM $_ $where AND id % 5 = 0",
+				"SELECT count(*) FROM (SELECT id FROM $_ $where FOR UPDATE) s", "SELECT count(*) FROM (SELECT id FROM $_ $where FOR KEY SHARE) s") } 'h', 'hc';
+			my $which = int rand 5;
+			push @statements, @pair[ $which, $which + 5 ];
+			@statements = ('SAVEPOINT a', @statements, rand(2) < 1 ? 'ROLLBACK TO a' : 'RELEASE a') if rand(4) < 1;
+		}
+		$sql .= join(";\n", 'BEGIN', @statements, rand(6) < 1 ? 'ROLLBACK' : 'COMMIT') . ";\n";
+		$sql .= "VACUUM h;\n" if rand(25) < 1;
+		$sql .= "VACUUM (FREEZE) h;\n" if rand(50) < 1;
+	}
+	return $sql;
+}
+
+# Cold rows are changed, locked and removed while the standby reads.
+sub cold_changes
+{
+	my ($mode) = @_;
+	my $sums = 'SELECT count(*), sum(id), sum(k), count(v) FROM';
+
+	query(q{CREATE TABLE h (id bigint, k int, v text) USING omendb; CREATE TABLE hc (id bigint, k int, v text) USING heap;
+		SELECT load('h', 1, 1000), load('hc', 1, 1000);
+		SET omendb.row_group_rows = 1400; SELECT load('h', 1001, 2400), load('hc', 1001, 2400);
+		CREATE INDEX h_id ON h USING alex (id); CREATE INDEX h_k ON h (k); CREATE INDEX hc_id ON hc (id)});
+	same("$mode: cold rows", h => 'hc');
+	$standby->adjust_conf('postgresql.conf', 'max_standby_streaming_delay', '0');
+	$standby->reload;
+
+	# an old snapshot stays as it is, or is cancelled when rows are pruned that it sees
+	my $session = $standby->background_psql('postgres', on_error_stop => 0);
+	my $before = $session->query("BEGIN ISOLATION LEVEL REPEATABLE READ; $sums h");
+	for my $table ('h', 'hc')
+	{
+		query(qq{UPDATE $table SET k = k + 1 WHERE id < 100; DELETE FROM $table WHERE id BETWEEN 200 AND 210;
+			SELECT count(*) FROM (SELECT id FROM $table WHERE id > 1001 FOR SHARE) s});
+	}
+	is(hybrid_groups($primary, 'h', 'row map'), 1, "$mode: a map has grown");
+	query('VACUUM h; UPDATE h SET k = k WHERE id < 250; UPDATE hc SET k = k WHERE id < 250; VACUUM (FREEZE) h');
+	$primary->wait_for_catchup($standby);
+	$session->{stderr} = '';
+	my $after = eval { $session->query("$sums h") } // '';
+	ok($after eq $before || $after eq '' || $session->{stderr} =~ /conflict with recovery/, "$mode: cold rows pruned: an old snapshot on the standby: '$after'");
+	eval { $session->quit };
+	same("$mode: cold rows changed and pruned", h => 'hc');
+
+	# in any snapshot of the standby both tables have the same rows, or it is cancelled
+	my ($out, $err) = ('', '');
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	append_to_file("$dir/reader.sql", q{SET enable_bitmapscan = off; SET enable_seqscan = on;
+		SELECT hybrid_differ('h', 'hc'); SET enable_seqscan = off;
+		SELECT a.sums || ' by an index, not ' || c.sums FROM (SELECT concat_ws(' ', count(*), sum(id), sum(k)) AS sums FROM h WHERE id > 0) a,
+			(SELECT concat_ws(' ', count(*), sum(id), sum(k)) AS sums FROM hc WHERE id > 0) c WHERE a.sums <> c.sums;
+		\echo both
+	} x 5000);
+	append_to_file("$dir/writer.sql", random_changes(120));
+	my $reader = IPC::Run::start([ 'psql', '-XAtq', '-d', $standby->connstr('postgres') . " application_name=reader", '-f', "$dir/reader.sql" ], '<', \undef, '>', \$out, '2>', \$err);
+	my ($status, undef, $errors) = $primary->psql('postgres', "\\i $dir/writer.sql", on_error_stop => 1);
+	is("$status $errors", '0 ', "$mode: cold rows changed by chance");
+	$primary->wait_for_catchup($standby);
+	$standby->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reader'});
+	IPC::Run::finish($reader);
+	is(join(' ', grep { $_ ne '' && $_ ne 'both' } split /\n/, $out), '', "$mode: both tables have the same rows in each snapshot of the standby");
+	is(join("\n", grep { /ERROR|FATAL/ && !/conflict with recovery|administrator command/ } split /\n/, $err), '', "$mode: no error on the standby but conflicts");
+	like($out, qr/both/, "$mode: snapshots were compared");
+	note(scalar(() = $out =~ /both/g) . ' snapshots compared, ' . scalar(() = $err =~ /conflict with recovery/g) . ' cancelled');
+	same("$mode: cold rows changed by chance", h => 'hc');
+	is(query($_), query($_ =~ s/\bh\b/hc/r), "$mode: cold rows changed by chance: by an index") for "SET enable_seqscan = off; $sums h WHERE id > 0";
+	is($standby->safe_psql('postgres', q{SELECT omendb.alex_check('h_id', true)}), '', "$mode: cold rows changed by chance: the index on the standby");
+	($status, $out, $err) = $standby->psql('postgres', 'SELECT * FROM h FOR UPDATE');
+	like($err, qr/cannot execute SELECT FOR UPDATE in a read-only transaction|during recovery/, "$mode: the standby locks no rows");
+
+	query(random_changes(20));
+	$primary->wait_for_catchup($standby);
+	$standby->stop('immediate');
+	$standby->start;
+	same("$mode: cold rows changed, standby restarted", h => 'hc');
+	$standby->adjust_conf('postgresql.conf', 'max_standby_streaming_delay', '-1');
+	$standby->reload;
+	return;
+}
+
 # The primary dies with a load at each point; the standby takes over and puts it in order.
 sub promotion
 {
 	my ($mode) = @_;
 	my $holder = $primary->background_psql('postgres');
+	my %controls = (t => 'c', ti => 'ci', h => 'hc');
 	my @sessions;
 
 	$holder->query_safe("SELECT pg_advisory_lock(hashtext('$_'))") for 'hybrid_pages_written', 'hybrid_published';
@@ -232,18 +330,23 @@ sub promotion
 	query(q{BEGIN; SELECT load('t', 31001, 31250); UPDATE t SET v = 'across' WHERE id IN (101, 102, 31001, 31250);
 		DELETE FROM t WHERE id IN (102, 103, 31002); PREPARE TRANSACTION 'across'});
 	query(q{BEGIN; UPDATE t SET v = 'back' WHERE id IN (105, 106); DELETE FROM t WHERE id = 107; PREPARE TRANSACTION 'back'});
+	# changes of cold rows that do not commit
+	my $open = $primary->background_psql('postgres');
+	$open->query_safe('BEGIN; UPDATE h SET k = -1 WHERE id % 3 = 0; DELETE FROM h WHERE id % 3 = 1; SELECT count(*) FROM (SELECT id FROM h FOR UPDATE) s');
+	push @sessions, $open;
 	query('SELECT pg_switch_wal(); INSERT INTO t SELECT * FROM hybrid_rows(40001, 40010); INSERT INTO c SELECT * FROM hybrid_rows(40001, 40010)');
 	$primary->wait_for_catchup($standby);
 	$primary->stop('immediate');
 	eval { $_->quit } for $holder, @sessions;
 	$standby->promote;
 	($primary, $standby) = ($standby, $primary);
-	for my $table ('t', 'ti')
+	for my $table (sort keys %controls)
 	{
-		hybrid_same($primary, "$mode: promoted", $table, $table eq 't' ? 'c' : 'ci');
+		hybrid_same($primary, "$mode: promoted", $table, $controls{$table});
 		hybrid_clean($primary, "$mode: promoted", $table);
 	}
-	query('VACUUM t, ti');
+	query(random_changes(40));
+	query('VACUUM t, ti, h');
 	is(query(q{SELECT count(*) FROM omendb.row_groups('ti') WHERE state NOT IN ('visible', 'free', 'directory')}), 0,
 		"$mode: promoted: VACUUM has freed what was under way");
 	query(q{SELECT load(t, 50001, 50250) FROM unnest('{t,c,ti,ci}'::text[]) t; COMMIT PREPARED 'across'; SELECT load('c', 31001, 31250);
@@ -253,9 +356,9 @@ sub promotion
 	changes('ti', 'ci', 110);
 	query(q{INSERT INTO ti SELECT * FROM hybrid_rows(60001, 60500); INSERT INTO ci SELECT * FROM hybrid_rows(60001, 60500)});
 	query('VACUUM t; VACUUM FULL ti');
-	for my $table ('t', 'ti')
+	for my $table (sort keys %controls)
 	{
-		hybrid_same($primary, "$mode: promoted, written to", $table, $table eq 't' ? 'c' : 'ci');
+		hybrid_same($primary, "$mode: promoted, written to", $table, $controls{$table});
 		hybrid_clean($primary, "$mode: promoted, written to", $table);
 	}
 	is(query('SELECT count(*) FROM u'), 0, "$mode: promoted: the unlogged table is empty");
@@ -269,6 +372,7 @@ for my $mode (modes())
 {
 	start_pair($mode);
 	operations($mode);
+	cold_changes($mode);
 	promotion($mode);
 	$primary->stop;
 	unlike(slurp_file($_->logfile), qr/PANIC|TRAP:|inconsistent page found/, "$mode: log of " . $_->name)
