@@ -40,6 +40,8 @@ my @scripts = (
 	[ 'repeatable', 2, "${ids}BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT count(*) FROM acct WHERE id = :b;\nSELECT transfer(:a, :b, :d);\nCOMMIT;\n" ],
 	[ 'lock', 4, "${ids}BEGIN;\nSELECT balance FROM acct WHERE id IN (:a, :b) ORDER BY id FOR UPDATE;\nSELECT transfer(:a, :b, :d);\nCOMMIT;\n" ],
 	[ 'share', 3, "${ids}BEGIN;\nSELECT balance FROM acct WHERE id BETWEEN :a AND :a + 30 FOR SHARE SKIP LOCKED;\nSELECT count(*) FROM (SELECT id FROM acct WHERE id BETWEEN :b AND :b + 5 FOR NO KEY UPDATE SKIP LOCKED) s;\nEND;\n" ],
+	# so many that maps grow
+	[ 'many', 1, "${ids}SELECT count(*) FROM (SELECT id FROM acct WHERE id BETWEEN :a AND :a + 400 FOR KEY SHARE SKIP LOCKED) s;\n" ],
 	[ 'child', 5, "${ids}SELECT add_child(:a);\nSELECT add_child(:b);\n" ],
 	[ 'orphan', 3, "${ids}DELETE FROM child WHERE acct BETWEEN :a AND :a + 50;\n" ],
 	[ 'remove', 4, "${ids}SELECT remove(:a, :b);\n" ],

@@ -199,6 +199,17 @@ sub subscribe
 			UPDATE t SET id = id + 5000 WHERE id % 50 = 5; BEGIN; UPDATE t SET v = NULL WHERE id < 200; SAVEPOINT a; DELETE FROM t; ROLLBACK TO a; COMMIT});
 		$node->wait_for_catchup('sub');
 		is($subscriber->safe_psql('postgres', $sums), query($sums), "$mode: the subscriber has changed its rows by $by");
+
+		# cold rows that somebody has locked there, and one that is changed meanwhile
+		my $session = $subscriber->background_psql('postgres');
+		$session->query_safe('BEGIN; SELECT FROM t WHERE id BETWEEN 606 AND 609 FOR UPDATE; UPDATE t SET v = v WHERE id = 616');
+		query('UPDATE t SET k = k + 1 WHERE id IN (606, 607); DELETE FROM t WHERE id = 608; UPDATE t SET k = 7 WHERE id = 616; DELETE FROM t WHERE id = 617');
+		$subscriber->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type ~ 'logical replication' AND wait_event_type = 'Lock'})
+		  or die 'the subscriber does not wait';
+		$session->query_safe('COMMIT');
+		$session->quit;
+		$node->wait_for_catchup('sub');
+		is($subscriber->safe_psql('postgres', $sums), query($sums), "$mode: the subscriber has waited for a lock, by $by");
 		hybrid_clean($subscriber, "$mode: the subscriber", 't');
 	}
 	$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION sub');
