@@ -155,6 +155,9 @@ sub consistent
 	hybrid_clean($node, $what, 'acct');
 	agrees($node, $what, 'acct', 'k');
 	clean($node, $what, 'acct_k');
+	# all rows are in the btree indexes
+	is(query(q{SELECT bt_index_check(i.indexrelid, true) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+		WHERE i.indrelid = 'acct'::regclass AND i.indisvalid AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'btree')}) =~ s/\n//gr, '', "$what: amcheck");
 	is(query(q{SELECT (SELECT count(*) FROM pg_check_visible('acct')) + (SELECT count(*) FROM pg_check_frozen('acct'))}), 0, "$what: the visibility map is right");
 	return;
 }
@@ -233,7 +236,7 @@ CONF
 	$node->start;
 	install($node);
 	install_hybrid($node);
-	query('CREATE EXTENSION pg_visibility');
+	query('CREATE EXTENSION pg_visibility; CREATE EXTENSION amcheck');
 	make_tables();
 	is(hybrid_groups($node, 'acct', 'visible', 'rows'), $accounts, "$mode: all rows are cold");
 	cycle("$mode, cycle $_", $_) for 1 .. $cycles;
