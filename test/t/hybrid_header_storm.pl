@@ -3,7 +3,8 @@
 #
 # Accounts are in an omendb table, acct; transfers between them conserve the sum of balances.  Each transaction also
 # writes what it does to a row into log, a heap table, so that in every snapshot the rows of acct follow from the log.
-# child refers to acct, which locks its rows.  OMENDB_STORM_CYCLES cycles of OMENDB_STORM_SECONDS seconds in each
+# child refers to acct, which locks its rows.  Of each pair of rows of duty one at least stays on call: serializable
+# transactions look at both before they change one.  OMENDB_STORM_CYCLES cycles of OMENDB_STORM_SECONDS seconds in each
 # mode; OMENDB_STORM_SEED draws anew.
 use strict;
 use warnings;
@@ -48,6 +49,9 @@ my @scripts = (
 	[ 'add', 4, "${ids}SELECT add(:a);\nSELECT add(:b);\nSELECT add_again(:d);\n" ],
 	[ 'upsert', 3, "${ids}SELECT upsert(:a);\n" ],
 	[ 'note', 2, "${ids}UPDATE acct SET note = 'note ' || :d, k = k + 1 WHERE id BETWEEN :a AND :a + :d;\n" ],
+	[ 'skew', 5, "\\set p random(1, 100)\n\\set i random(0, 1)\nBEGIN ISOLATION LEVEL SERIALIZABLE;\nSELECT off_call(:p, :i);\nCOMMIT;\n" ],
+	[ 'skewed', 5, "\\set p random(1, 100)\n\\set i random(0, 1)\nBEGIN ISOLATION LEVEL SERIALIZABLE;\nSELECT off_call_bitmap(:p, :i);\nCOMMIT;\n" ],
+	[ 'on', 5, "\\set p random(1, 100)\nUPDATE duty SET on_call = true WHERE pair = :p AND NOT on_call;\n" ],
 	[ 'check', 1, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT check_sums();\nCOMMIT;\n" ]);
 
 sub make_tables
@@ -63,6 +67,24 @@ sub make_tables
 		CREATE INDEX acct_k ON acct USING alex (k);
 		CREATE TABLE child (acct int REFERENCES acct) USING heap;
 		CREATE INDEX ON child (acct);
+
+		CREATE TABLE duty (pair int, i int, on_call bool) USING omendb;
+		COPY (SELECT p, i, true FROM generate_series(1, 100) p, generate_series(0, 1) i) TO '${\$node->data_dir}/duty';
+		SET omendb.row_group_rows = 200;
+		COPY duty FROM '${\$node->data_dir}/duty';
+		CREATE INDEX ON duty (pair);
+		CREATE FUNCTION off_call(p int, n int) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS \$\$
+		BEGIN
+			IF (SELECT count(*) FROM duty WHERE pair = p AND on_call) = 2 THEN
+				UPDATE duty SET on_call = false WHERE pair = p AND i = n;
+			END IF;
+		END \$\$;
+		CREATE FUNCTION off_call_bitmap(p int, n int) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off AS \$\$
+		BEGIN
+			IF (SELECT count(*) FROM duty WHERE pair = p AND on_call) = 2 THEN
+				UPDATE duty SET on_call = false WHERE pair = p AND i = n;
+			END IF;
+		END \$\$;
 
 		CREATE FUNCTION transfer(a int, b int, d int) RETURNS void LANGUAGE plpgsql AS \$\$
 		BEGIN
@@ -152,7 +174,8 @@ sub consistent
 
 	is(query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT check_sums(); SELECT * FROM differences LIMIT 5'), '', "$what: rows follow from the log");
 	is(query('SELECT count(*) FROM child c WHERE NOT EXISTS (SELECT FROM acct WHERE id = c.acct)'), 0, "$what: children have parents");
-	hybrid_clean($node, $what, 'acct');
+	is(query('SELECT pair FROM duty GROUP BY pair HAVING count(*) <> 2 OR NOT bool_or(on_call)'), '', "$what: one of each pair is on call");
+	hybrid_clean($node, $what, 'acct', 'duty');
 	agrees($node, $what, 'acct', 'k');
 	clean($node, $what, 'acct_k');
 	# all rows are in the btree indexes
@@ -165,7 +188,7 @@ sub consistent
 # What is done to the tables meanwhile; an index that could not be built is dropped.
 my @work = (
 	'VACUUM acct', 'VACUUM acct', 'VACUUM (FREEZE) acct, log', 'ANALYZE acct',
-	'SET omendb.row_group_rows = 1000; VACUUM FULL acct',
+	'SET omendb.row_group_rows = 1000; VACUUM FULL acct', ('SET omendb.row_group_rows = 200; VACUUM FULL duty') x 2, 'VACUUM duty',
 	'DROP INDEX IF EXISTS acct_i; CREATE INDEX CONCURRENTLY acct_i ON acct (k, id)',
 	'DROP INDEX IF EXISTS acct_i; CREATE INDEX CONCURRENTLY acct_i ON acct USING alex (balance)',
 	'DROP INDEX IF EXISTS acct_i; CREATE UNIQUE INDEX CONCURRENTLY acct_i ON acct (id) WHERE k > 5',
