@@ -2,7 +2,7 @@
 --
 -- For each distribution and size of group there are a heap table eq_h_N and an omendb table eq_o_N with
 -- the same rows: what COPY and CREATE TABLE AS loaded is cold, the rest hot.  Between loads, inserts,
--- updates and deletes of hot rows, aborted transactions, VACUUM, VACUUM FULL, CLUSTER and ALTER TABLE,
+-- updates, deletes and locks of rows of both kinds, aborted transactions, VACUUM, VACUUM FULL, CLUSTER and ALTER TABLE,
 -- generated queries have to give the same.  Where the order of rows is not asked for, sums are compared
 -- that do not depend on it.
 --
@@ -390,7 +390,107 @@ CREATE FUNCTION eq_stage(stage text, seed int) RETURNS SETOF text LANGUAGE sql A
 	SELECT is(eq_faults(c, seed), '{}', format('kind %s, groups of %s: %s', c.kind, c.group_rows, stage)) FROM eq_combos c ORDER BY n
 $$;
 
-SELECT plan(6 * 7 + 6 + 6 + 6);
+-- Statements that change or lock rows, drawn from a seed, on both tables of a pair: what each says of itself has
+-- to be the same, and every few statements the rows of the tables.  Some are rolled back in a subtransaction,
+-- and the transaction ends now and then.  Row 77 stays.
+CREATE TABLE eq_changed (n int, statements int, fault text);
+CREATE PROCEDURE eq_change(seed int, steps int, keyed bool) LANGUAGE plpgsql AS $$
+DECLARE
+	c eq_combos;
+	conditions text[];
+	h int8;
+	a int;
+	kind int;
+	rows text;
+	few text;
+	statement text;
+	side text;
+	result text;
+	results text[];
+	r record;
+	cur refcursor;
+BEGIN
+	FOR c IN SELECT * FROM eq_combos ORDER BY n LOOP
+		conditions := eq_conditions(c, seed);
+		FOR i IN 1 .. steps LOOP
+			h := hashint8extended(seed * 1000003::int8 + c.n * 1009 + i, 7) & 1152921504606846975;
+			a := 1 + (h >> 8) % CASE WHEN keyed THEN 3400 ELSE 2900 END;
+			rows := format('(id BETWEEN %s AND %s OR id BETWEEN -%2$s AND -%1$s) AND id <> 77', a, a + (h >> 24) % 50);
+			few := format('(%s) AND id %% 31 = %s AND id <> 77', conditions[1 + (h >> 32) % cardinality(conditions)], (h >> 48) % 31);
+			kind := (ARRAY[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 11, 12, 13])[1 + h % 16];
+			statement := CASE kind
+				WHEN 0 THEN format('WITH q AS (UPDATE %%T SET k = id %% 97, t = t || ''u'' WHERE %s RETURNING *) ', rows)
+				WHEN 1 THEN format('WITH q AS (UPDATE %%T SET l = NULL, f = -f, w = NULL WHERE %s RETURNING *) ', few)
+				WHEN 2 THEN format('WITH q AS (UPDATE %%T SET d = d, n = n WHERE %s RETURNING id, d, n, w) ', rows)
+				WHEN 3 THEN format('WITH q AS (DELETE FROM %%T WHERE %s RETURNING *) ', rows)
+				WHEN 4 THEN format('WITH q AS (DELETE FROM %%T WHERE %s RETURNING id, t, w) ', few)
+				WHEN 5 THEN format('WITH q AS (SELECT * FROM %%T WHERE %s %s) ', rows,
+					(ARRAY['FOR UPDATE', 'FOR NO KEY UPDATE', 'FOR SHARE NOWAIT', 'FOR KEY SHARE', 'FOR UPDATE SKIP LOCKED'])[1 + (h >> 20) % 5])
+				WHEN 6 THEN format('WITH q AS (SELECT id, w FROM %%T WHERE %s FOR UPDATE) ', few)
+				WHEN 7 THEN format('WITH q AS (UPDATE %%T a SET t = b.t, g = b.g FROM %%T b WHERE b.id = a.id + 9 AND a.%s RETURNING a.*, b.j) ', substr(rows, 2, strpos(rows, ' OR') - 2))
+				WHEN 8 THEN format('WITH q AS (UPDATE %%T SET w = (SELECT string_agg(md5((id * 7 + i)::text), '''') FROM generate_series(1, 90) i), j = NULL WHERE %s AND id %% 5 = 0 RETURNING *) ', rows)
+				WHEN 9 THEN format('WITH q AS (UPDATE %%T SET id = -id WHERE %s RETURNING *) ', rows)
+				WHEN 10 THEN format('MERGE INTO %%T m USING (SELECT i, i %% 4 AS what FROM generate_series(%s, %s) i WHERE i <> 77) v ON m.id = v.i
+					WHEN MATCHED AND what = 0 THEN DELETE WHEN MATCHED AND what = 1 THEN DO NOTHING
+					WHEN MATCHED THEN UPDATE SET k = what, t = coalesce(t, ''m'') || what WHEN NOT MATCHED AND what < 3 THEN INSERT (id, k, t) VALUES (i, what, ''merged'')', a, a + 30)
+				WHEN 11 THEN format('WITH q AS (INSERT INTO %%T (id, k, t, w) SELECT id, k, t, w FROM eq_rows(%%K, %s, %s) %s RETURNING *) ', a, a + 20,
+					(ARRAY['ON CONFLICT DO NOTHING', 'ON CONFLICT (id) DO UPDATE SET k = EXCLUDED.k + 1, w = NULL', 'ON CONFLICT (id) DO UPDATE SET t = ''upsert'' WHERE %T.id % 3 > 0'])[1 + (h >> 20) % 3])
+				WHEN 12 THEN format('SELECT * FROM %%T WHERE %s', rows)
+				ELSE format('WITH q AS (UPDATE %%T SET s = s %% 100 - 7, u = md5(id::text)::uuid, e = ''low'' WHERE %s RETURNING *) ', few) END;
+			CONTINUE WHEN NOT keyed AND kind = 11;
+			IF statement LIKE 'WITH %' THEN
+				statement := statement || 'SELECT concat(count(*), '' '', sum(hashtextextended(q::text, 0)::numeric)) FROM q';
+			END IF;
+			statement := replace(statement, '%K', c.kind::text);
+			results := '{}';
+			FOREACH side IN ARRAY '{h,o}'::text[] LOOP
+				result := NULL;
+				IF kind = 12 THEN
+					-- the rows of a cursor, one by one
+					OPEN cur FOR EXECUTE replace(statement, '%T', format('eq_%s_%s', side, c.n)) || CASE WHEN (h >> 20) % 2 = 0 THEN ' FOR UPDATE' ELSE '' END;
+					LOOP
+						FETCH cur INTO r;
+						EXIT WHEN NOT FOUND;
+						EXECUTE format(CASE r.id % 3 WHEN 0 THEN 'DELETE FROM eq_%s_%s WHERE CURRENT OF %I' ELSE 'UPDATE eq_%s_%s SET k = 55 WHERE CURRENT OF %I' END, side, c.n, cur);
+						result := coalesce(result::numeric, 0) + hashtextextended(r::text, 0);
+					END LOOP;
+					CLOSE cur;
+				ELSIF kind IN (9, 11) OR (h >> 40) % 4 = 0 THEN
+					-- may fail, or is undone
+					BEGIN
+						EXECUTE replace(statement, '%T', format('eq_%s_%s', side, c.n)) INTO result;
+						IF (h >> 40) % 4 = 0 THEN
+							RAISE EXCEPTION USING ERRCODE = 'EQ000', MESSAGE = 'undone: ' || coalesce(result, '');
+						END IF;
+					EXCEPTION WHEN OTHERS THEN
+						result := SQLSTATE || CASE SQLSTATE WHEN 'EQ000' THEN SQLERRM ELSE '' END;
+					END;
+				ELSIF statement LIKE 'MERGE%' THEN
+					EXECUTE replace(statement, '%T', format('eq_%s_%s', side, c.n));
+					GET DIAGNOSTICS result = ROW_COUNT;
+				ELSE
+					EXECUTE replace(statement, '%T', format('eq_%s_%s', side, c.n)) INTO result;
+				END IF;
+				IF i % 6 = 0 OR i = steps THEN
+					EXECUTE replace(eq_sum('SELECT * FROM %T'), '%T', format('eq_%s_%s', side, c.n)) INTO few;
+					result := concat(result, '; ', few);
+				END IF;
+				results := results || result;
+			END LOOP;
+			INSERT INTO eq_changed VALUES (c.n, 1, CASE WHEN results[1] IS DISTINCT FROM results[2] THEN
+				format('seed %s, step %s: %s: %s instead of %s', seed, i, statement, results[2], results[1]) END);
+			IF (h >> 44) % 5 = 0 THEN
+				COMMIT;
+			END IF;
+		END LOOP;
+	END LOOP;
+END $$;
+CREATE FUNCTION eq_change_faults(stage text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT is((SELECT array_agg(fault) FROM eq_changed x WHERE x.n = c.n AND fault IS NOT NULL), NULL, format('kind %s, groups of %s: changed, %s', c.kind, c.group_rows, stage))
+	FROM eq_combos c ORDER BY n
+$$;
+
+SELECT plan(6 * 7 + 6 + 6 + 6 + 6 * 5 + 1);
 
 -- loaded cold, before there are indexes; rows in between by INSERT
 CREATE TABLE eq_t AS SELECT * FROM eq_rows(0, 1, 0);
@@ -402,6 +502,9 @@ CALL eq_load(2001, 3000);
 SELECT eq_stage('loaded', 1);
 CREATE TABLE eq_cold AS SELECT n, (SELECT sum(rows) FROM omendb.row_groups(format('eq_o_%s', n)::regclass) WHERE state = 'visible') AS rows FROM eq_combos;
 
+-- cold rows changed and locked, when there is no index yet
+CALL eq_change(1, 16, false);
+SELECT eq_change_faults('no index');
 -- hot rows as usual, and what was rolled back
 CALL eq_do($$UPDATE %T SET t = t || '!', k = k / 2 + 1 WHERE id BETWEEN 1701 AND 2000 AND id % 4 = 0$$);
 CALL eq_do($$DELETE FROM %T WHERE id BETWEEN 1701 AND 2000 AND id % 9 = 0$$);
@@ -421,7 +524,7 @@ SAVEPOINT a;
 CALL eq_load(6001, 8000);
 ROLLBACK TO a;
 COMMIT;
-SELECT eq_stage('hot rows changed, loads rolled back', 2);
+SELECT eq_stage('rows changed, loads rolled back', 2);
 
 -- indexes and statistics
 SELECT format('CREATE INDEX eq_%s_%s_%s ON eq_%1$s_%2$s USING %4$s (%3$I)', side, n, col, CASE WHEN side = 'o' THEN how ELSE 'btree' END)
@@ -436,6 +539,11 @@ SELECT eq_stage('indexed', 3);
 CALL eq_do($$INSERT INTO %T SELECT * FROM eq_rows(%K, 6001, 6300)$$);
 CALL eq_do($$UPDATE %T SET k = 7, t = NULL WHERE id > 6200$$);
 CALL eq_do($$DELETE FROM %T WHERE id > 6050 AND id <= 6100$$);
+CALL eq_change(2, 16, true);
+SELECT eq_change_faults('with indexes');
+SELECT 'VACUUM ' || string_agg(format('eq_h_%1$s, eq_o_%1$s', n), ', ') FROM eq_combos \gexec
+CALL eq_change(3, 16, true);
+SELECT eq_change_faults('vacuumed');
 SELECT 'VACUUM ' || string_agg(format('eq_h_%1$s, eq_o_%1$s', n), ', ') FROM eq_combos \gexec
 SELECT eq_stage('vacuumed', 4);
 
@@ -454,6 +562,8 @@ CALL eq_do($$ALTER TABLE %T ADD COLUMN a1 int DEFAULT 11, ADD COLUMN a2 text DEF
 CALL eq_do($$ALTER TABLE %T ADD COLUMN y text$$);
 CALL eq_do($$UPDATE %T SET a1 = 12, y = 'y', z = id WHERE id IN (SELECT id FROM %O WHERE (ctid::text::point)[0] < 2147483648) AND id % 3 > 0$$);
 CALL eq_do($$DELETE FROM %T WHERE id IN (SELECT id FROM %O WHERE (ctid::text::point)[0] < 2147483648) AND id % 3 = 0$$);
+CALL eq_change(4, 16, true);
+SELECT eq_change_faults('columns added and dropped');
 SELECT eq_stage('columns added and dropped', 6);
 
 -- loaded again: hot, for there are indexes; then rewritten
@@ -464,11 +574,14 @@ CALL eq_do($$INSERT INTO %T (id, k, l, s, f, n, x, d, ts, t, c, u, y, b, e, j, g
 CALL eq_do('ANALYZE %T');
 SELECT format('SET omendb.row_group_rows = %s', group_rows), format('VACUUM FULL eq_o_%s', n) FROM eq_combos \gexec
 CALL eq_do($$INSERT INTO %T (id, k, l, s, f, n, x, d, ts, t, c, u, y, b, e, j, g, w) SELECT * FROM eq_rows(%K, 2501, 2600)$$);
+CALL eq_change(5, 16, true);
+SELECT eq_change_faults('truncated, filled and rewritten');
 SELECT eq_stage('truncated, filled and rewritten', 7);
 
 -- that all this was no test of nothing
 SELECT cmp_ok(queries, '>', 8000::int8, 'number of queries') FROM eq_count;
 SELECT cmp_ok(results, '>', 5000000::int8, 'bytes of results') FROM eq_count;
+SELECT cmp_ok(sum(statements), '>', 400::int8, 'statements that change rows') FROM eq_changed;
 SELECT cmp_ok(min(rows), '>', 1000::numeric, 'cold rows of each pair') FROM eq_cold;
 SELECT cmp_ok((SELECT count(*) FROM eq_seen WHERE path = 'parallel' AND scans LIKE '%Parallel Seq Scan%'), '>', 100::int8, 'parallel scans');
 SELECT cmp_ok((SELECT count(*) FROM eq_seen WHERE path = 'tid' AND scans LIKE '%Tid%'), '>', 10::int8, 'TID scans');
