@@ -545,12 +545,19 @@ SELECT count(*), count(v) FROM hybrid_null;
 SELECT count(*) FROM hybrid_null WHERE v IS NULL;
 SELECT count(*) FROM hybrid_null WHERE v = '';
 SELECT 'CREATE TABLE hybrid_wide USING omendb AS SELECT i AS id, ' || string_agg(CASE n % 4 WHEN 0 THEN format('(i + %s)::int2 AS c%1$s', n)
-	WHEN 1 THEN format('i %% %s = 0 AS c%1$s', n) WHEN 2 THEN format('NULL::text AS c%s', n) ELSE format('%s::int2 AS c%1$s', n) END, ', ')
+	WHEN 1 THEN format('i %% %s = 0 AS c%1$s', n) WHEN 2 THEN format('NULL::%s AS c%s', CASE n % 8 WHEN 2 THEN 'text' ELSE 'bool' END, n) ELSE format('%s::int2 AS c%1$s', n) END, ', ')
 	|| ' FROM generate_series(1, 110) i' FROM generate_series(1, 1599) n \gexec
 SELECT * FROM hybrid_look('hybrid_wide');
 SELECT sum(c1596), sum(c1599), count(*) FILTER (WHERE c5), count(c1598) FROM hybrid_wide;
 SELECT id, c4, c1596, c1597 FROM hybrid_wide WHERE id IN (1, 100, 101) ORDER BY id;
-DROP TABLE hybrid_none, hybrid_null, hybrid_wide;
+UPDATE hybrid_wide SET c1596 = -1, c2 = 'new' WHERE id = 100;
+DELETE FROM hybrid_wide WHERE id IN (99, 110);
+SELECT id, c2, c4, c1596, c1597 FROM hybrid_wide WHERE id > 97 ORDER BY id LIMIT 4;
+-- rows that might not fit a heap page when they are changed stay hot
+SELECT 'CREATE TABLE hybrid_wider USING omendb AS SELECT i AS id, ' || string_agg(format('NULL::text AS c%s', n), ', ')
+	|| ' FROM generate_series(1, 110) i' FROM generate_series(1, 460) n \gexec
+SELECT * FROM hybrid_look('hybrid_wider');
+DROP TABLE hybrid_none, hybrid_null, hybrid_wide, hybrid_wider;
 
 -- more rows than a vector and than a virtual block; the largest group, and one row more
 SET omendb.row_group_rows = 3000;
