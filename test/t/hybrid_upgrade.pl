@@ -152,6 +152,20 @@ sub fill
 		CALL on_both('CREATE MATERIALIZED VIEW mv@ @U AS SELECT id, k, md5(v) FROM t_h');
 		CREATE INDEX mv_id ON mv USING alex (id);
 		CREATE INDEX mv_h_id ON mv_h (id);
+		-- cold rows changed, deleted and locked
+		CALL on_both('UPDATE t@ SET v = ''changed'' WHERE id BETWEEN 1 AND 30');
+		CALL on_both('DELETE FROM t@ WHERE id BETWEEN 25 AND 50');
+		CALL on_both('SELECT FROM t@ WHERE id BETWEEN 60 AND 90 FOR UPDATE');
+		CALL on_both('UPDATE types@ SET i4 = i4 + 1, t = NULL WHERE i2 BETWEEN 10 AND 40');
+		CALL on_both('DELETE FROM types@ WHERE i2 BETWEEN 310 AND 360');
+		CALL on_both('UPDATE dropped@ SET v = v || ''!'' WHERE id % 30 = 7');
+		CALL on_both('DELETE FROM fresh@ WHERE id % 40 = 3');
+		CALL on_both('UPDATE fresh@ SET b = ''eight'' WHERE id % 40 = 4');
+		CALL on_both('UPDATE part@ SET id = id + 1000 WHERE id BETWEEN 1 AND 30');
+		BEGIN;
+		UPDATE t SET k = 0;
+		DELETE FROM fresh;
+		ROLLBACK;
 		CALL on_both('CREATE UNLOGGED TABLE unlogged@ @U AS SELECT i, i::text AS v FROM generate_series(1, 450) i');
 		CALL on_both('CREATE TABLE hot@ (id int) @U');
 		CALL on_both('INSERT INTO hot@ SELECT generate_series(1, 500)');
@@ -177,7 +191,12 @@ sub write_to
 
 	$node->safe_psql('postgres', q{
 		CALL on_both('INSERT INTO t@ SELECT * FROM hybrid_rows(2001, 2300)');
-		CALL on_both('UPDATE t@ SET k = k + 1 WHERE id BETWEEN 1201 AND 2100');
+		CALL on_both('UPDATE t@ SET k = k + 1 WHERE id BETWEEN 1201 AND 2100 OR id < 70');
+		CALL on_both('DELETE FROM t@ WHERE id BETWEEN 1 AND 10 OR id BETWEEN 65 AND 75');
+		CALL on_both('UPDATE types@ SET i4 = i4 + 1 WHERE i2 BETWEEN 30 AND 80');
+		CALL on_both('UPDATE dropped@ SET v = v || ''?'' WHERE id % 30 IN (7, 8)');
+		CALL on_both('UPDATE fresh@ SET a = 8 WHERE id % 40 IN (3, 4, 5)');
+		CALL on_both('DELETE FROM part@ WHERE id % 50 = 3');
 		DROP INDEX types_i8;
 		COPY (SELECT * FROM types_rows(621, 900)) TO PROGRAM 'cat >types.copy' (FORMAT binary);
 		CALL on_both('COPY types@ FROM PROGRAM ''cat types.copy'' (FORMAT binary)');
