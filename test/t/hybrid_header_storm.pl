@@ -13,7 +13,7 @@ use IPC::Run ();
 use OmendbTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time usleep);
 
 my $cycles = $ENV{OMENDB_STORM_CYCLES} || 3;
 my $seconds = $ENV{OMENDB_STORM_SECONDS} || 1.5;
@@ -236,7 +236,7 @@ sub cycle
 		my ($status, $out, $err) = $node->psql('postgres', $work);
 		push @done, $work;
 		is($out . join('', grep { /ERROR|FATAL|PANIC/ && !/deadlock detected/ } split /^/, $err), '', "$what: $work");
-		sleep(rand 0.2);
+		usleep(rand 200_000);
 	}
 	kill_server($node);
 	IPC::Run::finish($pgbench);
