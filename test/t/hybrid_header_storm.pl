@@ -76,14 +76,14 @@ sub make_tables
 		CREATE FUNCTION off_call(p int, n int) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS \$\$
 		BEGIN
 			IF (SELECT count(*) FROM duty WHERE pair = p AND on_call) = 2 THEN
-				PERFORM pg_sleep(0.002);
+				PERFORM count(*) FROM generate_series(1, 10000);
 				UPDATE duty SET on_call = false WHERE pair = p AND i = n;
 			END IF;
 		END \$\$;
 		CREATE FUNCTION off_call_bitmap(p int, n int) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off AS \$\$
 		BEGIN
 			IF (SELECT count(*) FROM duty WHERE pair = p AND on_call) = 2 THEN
-				PERFORM pg_sleep(0.002);
+				PERFORM count(*) FROM generate_series(1, 10000);
 				UPDATE duty SET on_call = false WHERE pair = p AND i = n;
 			END IF;
 		END \$\$;
