@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "base/pg_compat.h"
+#include "base/stop_point.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_wal.h"
 
@@ -277,6 +278,7 @@ read_chain(Relation rel, BlockNumber head, HyDirectory *dir)
 				dir->group_count++;
 		}
 		UnlockReleaseBuffer(buffer);
+		STOP_POINT("hybrid_directory_page_read");
 		block = next;
 	}
 	qsort(dir->entries, dir->entry_count, sizeof(HyDirEntry), compare_entries);
