@@ -8,9 +8,9 @@ use Test::More;
 
 # How a table comes to be: rows with ids from 1 on, key "random" or "append", and the index on k.
 my %tables = (
-	empty => { rows => 0, level => 0, with => 'leaf_entries = 256' },
+	empty => { rows => 0, level => 0, with => 'leaf_entries = 256, fillfactor = 90' },
 	# one level of inner pages
-	two => { rows => 5000, level => 1, with => 'leaf_entries = 256' },
+	two => { rows => 5000, level => 1, with => 'leaf_entries = 256, fillfactor = 90' },
 	# 25 entries a leaf: one inner page that is nearly full; three of them and a root
 	wide => { rows => 20000, level => 1, with => 'leaf_entries = 256, fillfactor = 10' },
 	three => { rows => 60000, level => 2, with => 'leaf_entries = 256, fillfactor = 10' },

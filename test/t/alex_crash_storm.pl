@@ -263,16 +263,16 @@ CONF
 	install($node);
 	query(q{
 		CREATE TABLE s (client int, id bigint, r bigint, ts timestamptz, n int, v int);
-		CREATE INDEX s_id ON s USING alex (id) WITH (leaf_entries = 256);
-		CREATE INDEX s_r ON s USING alex (r) WITH (leaf_entries = 256);
+		CREATE INDEX s_id ON s USING alex (id) WITH (leaf_entries = 256, fillfactor = 90);
+		CREATE INDEX s_r ON s USING alex (r) WITH (leaf_entries = 256, fillfactor = 90);
 		CREATE INDEX s_ts ON s USING alex (ts);
-		CREATE INDEX s_n ON s USING alex (n DESC NULLS LAST) WITH (leaf_entries = 256);
-		CREATE INDEX s_nr ON s USING alex (n DESC NULLS LAST, r) WITH (leaf_entries = 256);
-		CREATE UNIQUE INDEX s_unique ON s USING alex (client, id) WITH (leaf_entries = 256);
+		CREATE INDEX s_n ON s USING alex (n DESC NULLS LAST) WITH (leaf_entries = 256, fillfactor = 90);
+		CREATE INDEX s_nr ON s USING alex (n DESC NULLS LAST, r) WITH (leaf_entries = 256, fillfactor = 90);
+		CREATE UNIQUE INDEX s_unique ON s USING alex (client, id) WITH (leaf_entries = 256, fillfactor = 90);
 		CREATE TABLE p (id bigint, k bigint, ts timestamptz);
-		CREATE INDEX p_k ON p USING alex (k) WITH (leaf_entries = 256);
+		CREATE INDEX p_k ON p USING alex (k) WITH (leaf_entries = 256, fillfactor = 90);
 		CREATE INDEX p_ts ON p USING alex (ts NULLS FIRST);
-		CREATE INDEX p_kts ON p USING alex (k, ts DESC) WITH (leaf_entries = 256);
+		CREATE INDEX p_kts ON p USING alex (k, ts DESC) WITH (leaf_entries = 256, fillfactor = 90);
 		CREATE TABLE control (k bigint);
 		CREATE INDEX control_k ON control USING btree (k)});
 	cycle("$mode, cycle $_", PostgreSQL::Test::Utils::tempdir()) for 1 .. $cycles;

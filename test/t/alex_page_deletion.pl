@@ -12,7 +12,7 @@ sub query { return $node->safe_psql('postgres', shift); }
 
 my %tables = (
 	# one inner page
-	flat => { rows => 8000, with => 'leaf_entries = 256', level => 1 },
+	flat => { rows => 8000, with => 'leaf_entries = 256, fillfactor = 90', level => 1 },
 	# inner pages and a root above them; a parent goes with its last leaf
 	deep => { rows => 60000, with => 'leaf_entries = 256, fillfactor = 10', level => 2 });
 
