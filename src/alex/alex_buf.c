@@ -10,7 +10,6 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "storage/freespace.h"
 #include "storage/indexfsm.h"
 #include "utils/memutils.h"
@@ -24,9 +23,7 @@
 #include "alex/alex_wal.h"
 #include "base/check.h"
 #include "base/pg_compat.h"
-
-/* of so many lookups of a leaf by its recent buffer, about one goes through the buffer table */
-#define RECENT_CALLS_MAX 4
+#include "base/recent.h"
 
 /* how far right of the page that the model cache names its leaf is looked for */
 #define ROUTE_STEPS_MAX 3
@@ -93,30 +90,18 @@ alex_getbuf(Relation rel, BlockNumber block, int mode, uint32 level)
 
 /*
  * Pin a block, asking for its first lines of memory early.  If it still is in the buffer `recent`,
- * the buffer table need not be searched.  That does not raise the buffer's usage count, so now and
- * then the long way is taken, lest a leaf in use look idle to the clock sweep.
+ * the buffer table need not be searched (base/recent.h).
  */
 static inline Buffer
 pin_block(Relation rel, BlockNumber block, Buffer recent)
 {
-	static uint32 dice = 0;
 	Buffer buf;
 
-	/* early releases of 15 look a local buffer up among the shared ones */
-	if (BufferIsValid(recent) && !RelationUsesLocalBuffers(rel))
+	if (om_recent_turn(rel, recent))
 	{
-		/* by chance, not by turns: a statement may come by its indexes in turn */
-		dice = dice * 1664525 + 1013904223;
-		if (dice >> 16 >= PG_UINT16_MAX / RECENT_CALLS_MAX)
-		{
-			alex_page_prefetch((const char *) BufferGetBlock(recent));
-			if (ReadRecentBuffer(OM_RELATION_FILE(rel), MAIN_FORKNUM, block, recent))
-			{
-				pgstat_count_buffer_read(rel);
-				pgstat_count_buffer_hit(rel);
-				return recent;
-			}
-		}
+		alex_page_prefetch((const char *) BufferGetBlock(recent));
+		if (om_recent_pin(rel, block, recent))
+			return recent;
 	}
 	buf = ReadBuffer(rel, block);
 	alex_page_prefetch(alex_page(buf));

@@ -179,6 +179,9 @@ judge_vector(HyBatchReader *reader)
 	uint32 end;
 
 	reader->any_touched = reader->any_invisible = false;
+	/* who scans with it judges each row by itself */
+	if (reader->snapshot->snapshot_type == SNAPSHOT_DIRTY)
+		return;
 	if (!reader->items_read || !IsMVCCSnapshot(reader->snapshot))
 	{
 		MemoryContext old = MemoryContextSwitchTo(reader->context);

@@ -168,7 +168,6 @@ static uint32
 list_dense(const HyMapDense *page, uint32 vector, uint32 from, uint32 to, HyMapItem *items,
 		   uint32 count)
 {
-
 	for (uint32 i = 0; i < COL_VECTOR_ROWS; i++)
 	{
 		uint32 row = vector * COL_VECTOR_ROWS + i;
@@ -201,7 +200,7 @@ hy_map_list(Relation rel, const HyEntry *entry, uint32 from, uint32 to, HyMapIte
 		UnlockReleaseBuffer(buffer);
 		return 0;
 	}
-	room = root->count + (dense != InvalidBlockNumber ? to - from + COL_VECTOR_ROWS : 0);
+	room = root->count + (dense != InvalidBlockNumber ? to - from : 0);
 	*items = palloc(room * sizeof(HyMapItem));
 	for (uint32 i = 0; i < root->count; i++)
 	{

@@ -4,39 +4,24 @@
  */
 #include "postgres.h"
 
-#include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "base/pg_compat.h"
+#include "base/recent.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_source.h"
 #include "hybrid/hybrid_wal.h"
 
-/* one in so many pins of a page goes through the buffer table */
-#define LONG_WAY_CALLS 4
-
-/*
- * Pin the page in the buffer that had it last, if it still does: then it has been checked, too.  Does not raise the
- * buffer's usage count, so now and then the long way is taken.
- */
+/* pin the page in the buffer that had it last, if it still does: then it has been checked, too */
 static bool
 pin_recent(HySource *source, BlockNumber block, uint32 page)
 {
-	static uint32 dice = 0;
-
-	if (source->recent == NULL || !BufferIsValid(source->recent[page]))
-		return false;
-	/* by chance, not by turns: columns are read in turn */
-	dice = dice * 1664525 + 1013904223;
-	if (dice >> 16 < PG_UINT16_MAX / LONG_WAY_CALLS ||
-		!ReadRecentBuffer(OM_RELATION_FILE(source->rel), MAIN_FORKNUM, block, source->recent[page]))
+	if (source->recent == NULL || !om_recent_turn(source->rel, source->recent[page]) ||
+		!om_recent_pin(source->rel, block, source->recent[page]))
 		return false;
 	source->buffer = source->recent[page];
 	source->page = page;
-	pgstat_count_buffer_read(source->rel);
-	pgstat_count_buffer_hit(source->rel);
 	return true;
 }
 
@@ -130,7 +115,6 @@ hy_source_init(HySource *source, Relation rel, const HyEntry *entry, BufferAcces
 		.pages = entry->pages,
 		.buffer = InvalidBuffer,
 	};
-	/* early releases of 15 look a local buffer up among the shared ones */
 	if (strategy == NULL && !RelationUsesLocalBuffers(rel))
 		source->recent = MemoryContextAllocZero(context, (Size) entry->pages * sizeof(Buffer));
 }
