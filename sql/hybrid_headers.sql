@@ -43,4 +43,22 @@ VACUUM hybrid_o;
 SELECT state, count(*) > 0 FROM omendb.row_groups('hybrid_o') GROUP BY state ORDER BY state;
 SELECT count(*) FROM hybrid_o;
 SELECT * FROM omendb.check('hybrid_o');
+
+-- its rows' numbers do not come again: what is asked of their TIDs is answered as of dead rows of heap, and
+-- of lines that a block does not have
+COPY hybrid_o FROM PROGRAM 'seq -f "%g	0" 1 1030';
+UPDATE hybrid_o SET n = 1 WHERE id = 2;
+SELECT tid, currtid2('hybrid_o', tid::tid) FROM unnest(ARRAY['(2147483648,5)', '(2147483652,1)', '(2147483655,257)']) tid;
+SELECT id FROM hybrid_o WHERE ctid IN (currtid2('hybrid_o', '(2147483652,2)'), currtid2('hybrid_o', '(2147483655,256)')) ORDER BY id;
+BEGIN;
+COPY hybrid_o FROM PROGRAM 'seq -f "%g	0" 1 1024';
+ROLLBACK;
+SELECT currtid2('hybrid_o', '(2147483656,1)');
+VACUUM hybrid_o;
+SELECT currtid2('hybrid_o', '(2147483656,1)');
+SELECT currtid2('hybrid_o', '(2147483659,65535)');
+SELECT currtid2('hybrid_o', '(2147483660,1)');
+SELECT currtid2('hybrid_o', '(2147483648,0)');
+SELECT currtid2('hybrid_o', '(4294967295,1)');
+SELECT count(*) FROM hybrid_o WHERE ctid = ANY ('{"(2147483648,5)", "(2147483656,1)", "(2147483659,65535)", "(4294967295,1)"}');
 DROP TABLE hybrid_h, hybrid_m, hybrid_o;

@@ -381,11 +381,12 @@ hybrid_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 bool
 hybrid_tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
 {
-	uint64 row;
 	HyMeta meta;
 
+	/* as heap: any line of a block that there is */
 	if (hy_tid_is_cold(tid))
-		return hy_tid_to_row(tid, &row) && hy_meta_read(scan->rs_rd, &meta) && row < meta.next_row;
+		return ItemPointerIsValid(tid) && hy_meta_read(scan->rs_rd, &meta) &&
+			   hy_block_first_row(ItemPointerGetBlockNumber(tid)) < meta.next_row;
 	return ItemPointerIsValid(tid) &&
 		   ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(scan->rs_rd);
 }

@@ -37,8 +37,9 @@ typedef struct ColdRow
 	Buffer pin; /* of the header's page */
 } ColdRow;
 
-static void
-find_group(Relation rel, const ItemPointerData *tid, ColdRow *cold)
+/* false: no group has the row, as that of a rolled back load is gone */
+static bool
+try_find_group(Relation rel, const ItemPointerData *tid, ColdRow *cold)
 {
 	const HyDirEntry *found = NULL;
 
@@ -47,9 +48,17 @@ find_group(Relation rel, const ItemPointerData *tid, ColdRow *cold)
 	if (hy_tid_to_row(tid, &cold->row))
 		found = hy_directory_find(hy_directory(rel), cold->row);
 	if (found == NULL)
+		return false;
+	cold->entry = found->entry;
+	return true;
+}
+
+static void
+find_group(Relation rel, const ItemPointerData *tid, ColdRow *cold)
+{
+	if (!try_find_group(rel, tid, cold))
 		elog(ERROR, "no row group of table \"%s\" has tuple (%u,%u)", RelationGetRelationName(rel),
 			 ItemPointerGetBlockNumberNoCheck(tid), ItemPointerGetOffsetNumberNoCheck(tid));
-	cold->entry = found->entry;
 }
 
 /* is the group one of another transaction that is running, or of one that is rolled back?  Then nobody sees its rows. */
@@ -269,8 +278,9 @@ hy_cold_latest_tid(TableScanDesc scan, ItemPointer tid)
 	ItemPointerData latest;
 	Buffer buffer;
 
-	find_group(rel, tid, &cold);
-	if (!hy_entry_visible(rel, &cold.entry, scan->rs_snapshot) ||
+	/* the TID is whatever a user says */
+	if (!try_find_group(rel, tid, &cold) ||
+		!hy_entry_visible(rel, &cold.entry, scan->rs_snapshot) ||
 		hy_header_look(rel, &cold.entry, cold.row, &tuple, &buffer) != HY_HEADER_THERE)
 		return;
 	cold.header = latest = tuple.t_self;

@@ -397,7 +397,7 @@ bitmap_load(HyScan *scan, BlockNumber block, const OffsetNumber *offsets, int co
 	}
 	/* rows of a virtual block: offsets in hot->offsets, as for a page */
 	hy_hot_release(hot);
-	scan->slice_row = (block - HY_COLD_BLOCK) * HY_ROWS_PER_BLOCK;
+	scan->slice_row = hy_block_first_row(block);
 	scan->slice_end = scan->slice_row + HY_ROWS_PER_BLOCK;
 	if (offsets == NULL)
 		for (OffsetNumber offset = 1; offset <= HY_ROWS_PER_BLOCK; offset++)

@@ -23,6 +23,13 @@ hy_tid_from_row(ItemPointer tid, uint64 row)
 				   (OffsetNumber) (1 + row % HY_ROWS_PER_BLOCK));
 }
 
+/* number of a virtual block's first row; block >= HY_COLD_BLOCK */
+static inline uint64
+hy_block_first_row(BlockNumber block)
+{
+	return (uint64) (block - HY_COLD_BLOCK) * HY_ROWS_PER_BLOCK;
+}
+
 /* of a cold TID; false if the offset is none of ours */
 static inline bool
 hy_tid_to_row(const ItemPointerData *tid, uint64 *row)
