@@ -225,3 +225,37 @@ SELECT unit, min_val, max_val, boot_val, context FROM pg_settings WHERE name = '
 
 DROP TABLE cache_keys, cache_t, cache_grow, cache_new, cache_temp, cache_parts;
 DROP FUNCTION cache_by_index, cache_by_heap, cache_check, cache_blocks;
+
+-- the pages of heap's rows are pinned by remembered buffers: the right rows after the buffers have changed hands, also beside a
+-- temporary table's, and pages pruned by the scan as if heap had come to them
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+CREATE TABLE heap_pin (k bigint, n int, filler text) WITH (autovacuum_enabled = off);
+CREATE TEMPORARY TABLE heap_pin_temp (k bigint, n int, filler text);
+INSERT INTO heap_pin SELECT i, i, repeat('x', 500) FROM generate_series(1, 2000) i;
+INSERT INTO heap_pin_temp SELECT i, -i, repeat('x', 500) FROM generate_series(1, 2000) i;
+CREATE INDEX heap_pin_k ON heap_pin USING alex (k);
+CREATE INDEX heap_pin_temp_k ON heap_pin_temp USING alex (k);
+DO $$
+BEGIN
+	FOR turn IN 1..2 LOOP
+		FOR i IN 1..2000 LOOP
+			IF (SELECT n FROM heap_pin WHERE k = i) <> i OR (SELECT n FROM heap_pin_temp WHERE k = i) <> -i THEN
+				RAISE EXCEPTION 'wrong row for key %', i;
+			END IF;
+		END LOOP;
+		TRUNCATE heap_pin;
+		INSERT INTO heap_pin SELECT i, i, repeat('x', 700) FROM generate_series(1, 2000) i;
+	END LOOP;
+END
+$$;
+TRUNCATE heap_pin;
+INSERT INTO heap_pin VALUES (1, 0, repeat('x', 700));
+VACUUM heap_pin;
+\set ECHO errors
+SELECT 'UPDATE heap_pin SET n = n + 1 WHERE k = 1' FROM generate_series(1, 100) \gexec
+\set ECHO all
+SELECT n, pg_relation_size('heap_pin') / current_setting('block_size')::int AS pages FROM heap_pin WHERE k = 1;
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+DROP TABLE heap_pin, heap_pin_temp;

@@ -29,6 +29,7 @@
 #include "utils/snapmgr.h"
 
 #include "alex/alex_buf.h"
+#include "alex/alex_heap_pin.h"
 #include "alex/alex_lookup.h"
 #include "alex/alex_scan.h"
 #include "alex/alex_scan_state.h"
@@ -727,6 +728,8 @@ alexgettuple(IndexScanDesc scan, ScanDirection dir)
 		item_tid(scan, item, &scan->xs_heaptid);
 	} while (scan->xs_want_itup && !alex_tuple_make(scan, item));
 	so->last = *item;
+	if (!scan->xs_want_itup)
+		alex_heap_pin(scan);
 	return true;
 }
 

@@ -55,7 +55,7 @@ lanes_get(const void *src, uint32 w, uint32 i)
 	uint32 lanes = LANES_VECTOR_ROWS / bits;
 	uint32 bit = i / lanes * w;
 	uint32 shift = bit % bits;
-	uint32 index = bit / bits * lanes + i % lanes;
+	uint32 index = lanes_offset(w, i) / (bits / 8);
 	uint64 v;
 
 	Assert(i < LANES_VECTOR_ROWS && w <= 64);

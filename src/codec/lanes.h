@@ -44,6 +44,16 @@ extern void lanes_unpack16(const uint16 *src, uint32 w, uint16 *values);
 extern void lanes_unpack32(const uint32 *src, uint32 w, uint32 *values);
 extern void lanes_unpack64(const uint64 *src, uint32 w, uint64 *values);
 
+/* the byte at which the word with (the low bits of) value i begins */
+static inline uint32
+lanes_offset(uint32 w, uint32 i)
+{
+	uint32 bits = lanes_output_bits(w);
+	uint32 lanes = LANES_VECTOR_ROWS / bits;
+
+	return (i / lanes * w / bits * lanes + i % lanes) * (bits / 8);
+}
+
 /* one value of a vector packed with width w, 0 <= w <= 64; i < 1024 */
 extern uint64 lanes_get(const void *src, uint32 w, uint32 i);
 

@@ -70,6 +70,7 @@ cold_fetch_values(HyColdSource *source, TupleTableSlot *slot, int natts)
 	RgGroup *group = hy_kept_open(fetch->rel, &fetch->entry);
 	MemoryContext old = MemoryContextSwitchTo(fetch->values);
 
+	rg_prefetch(group, needed, slot->tts_nvalid, natts, fetch->row);
 	for (int i = slot->tts_nvalid; i < natts; i++)
 		if (needed != NULL && !needed[i])
 		{
@@ -222,6 +223,7 @@ hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, const bool *nee
 {
 	RgGroup *group = hy_kept_open(rel, entry);
 
+	rg_prefetch(group, needed, 0, RelationGetDescr(rel)->natts, (uint32) (row - entry->first_row));
 	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
 	{
 		values[i] = (Datum) 0;

@@ -93,6 +93,18 @@ source_read(RgSource *base, uint64 offset, uint32 length)
 	return source->scratch;
 }
 
+/* RgSource.prefetch */
+static void
+source_prefetch(RgSource *base, uint64 offset)
+{
+	const HySource *source = (const HySource *) base;
+	uint64 page = offset / RG_PAGE_PAYLOAD;
+
+	if (page < source->pages && BufferIsValid(source->recent[page]))
+		om_recent_touch(source->recent[page],
+						RG_PAGE_PAYLOAD_OFF + (uint32) (offset % RG_PAGE_PAYLOAD));
+}
+
 om_noreturn static void
 source_damaged(RgSource *base, uint64 offset, const char *detail)
 {
@@ -115,8 +127,10 @@ hy_source_init(HySource *source, Relation rel, const HyEntry *entry, BufferAcces
 		.pages = entry->pages,
 		.buffer = InvalidBuffer,
 	};
-	if (strategy == NULL && !RelationUsesLocalBuffers(rel))
-		source->recent = MemoryContextAllocZero(context, (Size) entry->pages * sizeof(Buffer));
+	if (strategy != NULL || RelationUsesLocalBuffers(rel))
+		return;
+	source->base.prefetch = source_prefetch;
+	source->recent = MemoryContextAllocZero(context, (Size) entry->pages * sizeof(Buffer));
 }
 
 void

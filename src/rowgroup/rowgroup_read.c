@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "utils/memutils.h"
 
+#include "codec/lanes.h"
 #include "codec/numeric_digits.h"
 #include "rowgroup/rowgroup_group.h"
 
@@ -602,6 +603,43 @@ rg_vector(RgGroup *group, int column, uint32 vector)
 }
 
 /* ---- single values ---- */
+
+/* rg_prefetch_offset --- where in the stream, most likely, rg_value begins to read this value; UINT64_MAX: nowhere */
+static uint64
+rg_prefetch_offset(const RgColumn *col, uint32 vector, uint32 i)
+{
+	const ColVector *stored = &col->vectors[vector];
+	uint64 offset = col->desc->chunk_offset + stored->offset;
+
+	if (stored->bytes == 0 || col->payload_vector == (int) vector ||
+		col->decoded_vector == (int) vector)
+		return UINT64_MAX;
+	if (stored->encoding == COL_ENC_LANES || stored->encoding == COL_ENC_DICT)
+		offset += lanes_offset(stored->width, i);
+	else if (stored->encoding == COL_ENC_PLAIN && col->desc->store == COL_STORE_FIXED)
+		offset += (uint64) i * (uint32) col->typlen;
+	return offset;
+}
+
+void
+rg_prefetch(RgGroup *group, const bool *needed, int first, int natts, uint32 row)
+{
+	uint32 vector = row / COL_VECTOR_ROWS;
+
+	if (group->source->prefetch == NULL)
+		return;
+	for (int i = first; i < natts; i++)
+		if (group->columns[i].vectors != NULL && (needed == NULL || needed[i]))
+			__builtin_prefetch(&group->columns[i].vectors[vector]);
+	for (int i = first; i < natts; i++)
+		if (group->columns[i].vectors != NULL && (needed == NULL || needed[i]))
+		{
+			uint64 offset = rg_prefetch_offset(&group->columns[i], vector, row % COL_VECTOR_ROWS);
+
+			if (offset != UINT64_MAX)
+				group->source->prefetch(group->source, offset);
+		}
+}
 
 /* rg_copied --- a by-reference datum in the current context */
 static Datum

@@ -27,6 +27,8 @@ struct RgSource
 	const uint8 *(*read)(RgSource *source, uint64 offset, uint32 length);
 	/* ereport(ERROR) ERRCODE_DATA_CORRUPTED naming the relation and the block of `offset` */
 	om_noreturn void (*damaged)(RgSource *source, uint64 offset, const char *detail);
+	/* ask the processor for the line of memory at `offset`, which may lie anywhere; NULL: not worth it */
+	void (*prefetch)(RgSource *source, uint64 offset);
 };
 
 typedef struct RgGroup RgGroup;
@@ -73,6 +75,12 @@ extern const RgVector *rg_vector(RgGroup *group, int column, uint32 vector);
  * in the current context, unless they are a missing value (in desc).
  */
 extern Datum rg_value(RgGroup *group, int column, uint32 row, bool *isnull);
+
+/*
+ * rg_prefetch --- several columns of a row will be read one by one, each from a page of its own: ask for their memory at
+ * once.  Columns first .. natts - 1, of these the ones with needed[column] (NULL: all).  Reads nothing, and finds no damage.
+ */
+extern void rg_prefetch(RgGroup *group, const bool *needed, int first, int natts, uint32 row);
 
 /* original xmin of a row; InvalidTransactionId if the group has no such column */
 extern TransactionId rg_row_xmin(RgGroup *group, uint32 row);

@@ -1,0 +1,102 @@
+/*
+ * alex_heap_pin.c
+ *		Pin the heap page of the entry a scan returns: see alex_heap_pin.h.
+ *
+ * A probe of a large table spends most of its time waiting for memory, and a third of it in the buffer table: its bucket, its
+ * element, the buffer's descriptor and the page come one after the other.  Who remembers the buffer waits once.
+ *
+ * A backend remembers a buffer for as many blocks of tables as there is room for, without what table and block it was:
+ * ReadRecentBuffer() finds out whether the block is still, or ever was, in it.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "alex/alex_cache.h"
+#include "alex/alex_heap_pin.h"
+#include "base/recent.h"
+
+/* buffers to begin with; doubled while more are found, up to a quarter of the model cache's limit */
+#define PLACES_MIN 4096
+
+static Buffer *places = NULL;
+static uint32 nplaces = 0; /* a power of 2, or 0 */
+static uint32 found = 0;   /* buffers found since there are as many places */
+
+static void
+grow(void)
+{
+	Size limit = (Size) alex_cache_size * (1024 / 4) / sizeof(Buffer);
+	uint32 n = nplaces == 0 ? PLACES_MIN : nplaces * 2;
+
+	found = 0;
+	/* nobody needs more than there are buffers */
+	if (n > limit || nplaces >= (uint32) NBuffers)
+		return;
+	if (places != NULL)
+		pfree(places);
+	places = NULL;
+	nplaces = 0;
+	places = MemoryContextAllocExtended(CacheMemoryContext, n * sizeof(Buffer),
+										MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
+	if (places != NULL)
+		nplaces = n;
+}
+
+/* where to remember a block's buffer; neighbours stand side by side */
+static inline Buffer *
+place_of(Relation heap, BlockNumber block)
+{
+	return &places[(RelationGetRelid(heap) * 0x9E3779B1 + block) & (nplaces - 1)];
+}
+
+/* pin the block; *place is where its buffer is remembered, or NULL */
+static inline Buffer
+pin_block(Relation heap, BlockNumber block, OffsetNumber offset, Buffer *place)
+{
+	Buffer buffer;
+
+	if (place != NULL && om_recent_turn(heap, *place))
+	{
+		/* what is read first: the descriptor, the page's header, the line pointer */
+		om_recent_touch(*place, 0);
+		om_touch((const char *) BufferGetPage(*place) + SizeOfPageHeaderData +
+				 (offset - 1) % MaxHeapTuplesPerPage * sizeof(ItemIdData));
+		if (om_recent_pin(heap, block, *place))
+			return *place;
+	}
+	buffer = ReadBuffer(heap, block);
+	if (place != NULL && !BufferIsLocal(buffer) && *place != buffer)
+	{
+		*place = buffer;
+		if (++found > nplaces)
+			grow();
+	}
+	return buffer;
+}
+
+void
+alex_heap_pin(IndexScanDesc scan)
+{
+	Relation heap = scan->heapRelation;
+	IndexFetchHeapData *fetch = (IndexFetchHeapData *) scan->xs_heapfetch;
+	BlockNumber block = ItemPointerGetBlockNumber(&scan->xs_heaptid);
+	Buffer buffer;
+
+	if (fetch == NULL || heap->rd_tableam != GetHeapamTableAmRoutine())
+		return;
+	if (BufferIsValid(fetch->xs_cbuf) && BufferGetBlockNumber(fetch->xs_cbuf) == block)
+		return;
+	if (nplaces == 0)
+		grow();
+	buffer = pin_block(heap, block, ItemPointerGetOffsetNumber(&scan->xs_heaptid),
+					   nplaces > 0 ? place_of(heap, block) : NULL);
+	if (BufferIsValid(fetch->xs_cbuf))
+		ReleaseBuffer(fetch->xs_cbuf);
+	fetch->xs_cbuf = buffer;
+	/* heap does so when it comes to another page, and will not know that it has */
+	heap_page_prune_opt(heap, buffer);
+}
