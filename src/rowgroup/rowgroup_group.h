@@ -5,6 +5,7 @@
 #ifndef ROWGROUP_GROUP_H
 #define ROWGROUP_GROUP_H
 
+#include "codec/numeric_digits.h"
 #include "rowgroup/rowgroup_read.h"
 #include "rowgroup/rowgroup_type.h"
 
@@ -106,5 +107,46 @@ rg_prefix(const uint8 *data, uint32 bytes)
 /* vector headers and dictionary of a column with values, read and checked */
 extern const ColVector *rg_load_vectors(RgGroup *group, RgColumn *col);
 extern const uint8 *rg_load_dict(RgGroup *group, RgColumn *col);
+
+/*
+ * rg_payload --- a vector's payload and its header, checked and fit to decode; good until the
+ * source is read or another payload is asked for, or, with `keep`, until another payload of the
+ * column is kept.
+ *
+ * Single values are often wanted in a row: a copy of ours saves checking the CRC again, which
+ * bytes read a second time would need, and decompressing again.
+ */
+extern const uint8 *rg_payload(RgGroup *group, RgColumn *col, uint32 vector, bool keep,
+							   const ColVector **header);
+
+/* ---- datums of by-reference types: each returns the bytes written ---- */
+
+static inline Size
+rg_varlena(char *at, const uint8 *data, uint32 bytes)
+{
+	SET_VARSIZE(at, bytes + VARHDRSZ);
+	memcpy(at + VARHDRSZ, data, bytes);
+	return bytes + VARHDRSZ;
+}
+
+static inline Size
+rg_numeric(char *at, const ColDesc *desc, uint64 code)
+{
+	uint32 bytes =
+		numeric_write((int64) (code ^ RG_SIGN8), (uint32) desc->scale, (uint8 *) at + VARHDRSZ);
+
+	SET_VARSIZE(at, bytes + VARHDRSZ);
+	return bytes + VARHDRSZ;
+}
+
+/* a value of FIXED or BYTES as the datum it is; `at` is aligned and has room */
+static inline Size
+rg_reference(const RgColumn *col, char *at, ColSpan span)
+{
+	if (col->typlen == -1)
+		return rg_varlena(at, span.data, span.bytes);
+	memcpy(at, span.data, span.bytes);
+	return span.bytes;
+}
 
 #endif
