@@ -6,6 +6,7 @@
 
 #include "access/htup_details.h"
 
+#include "alex/alex_heap_scan.h"
 #include "alex/alex_spool.h"
 
 /* a record has one bit less for the offset */
@@ -40,6 +41,8 @@ double
 alex_spool_scan(AlexSpool *spool, Relation heap, Relation index, IndexInfo *index_info,
 				bool progress, TableScanDesc scan)
 {
+	if (scan == NULL && alex_heap_scan_can(heap, index_info))
+		return alex_heap_scan(heap, index, index_info, progress, spool_callback, spool);
 	return table_index_build_scan(heap, index, index_info, true, progress, spool_callback, spool,
 								  scan);
 }

@@ -271,6 +271,64 @@ om_buffer_locked_by_me(Buffer buffer)
 	TableScanDesc scan, BlockNumber blockno, BufferAccessStrategy bstrategy
 #endif
 
+/*
+ * OmBlocks --- the blocks 0 .. end - 1 of a table's main fork, each pinned in turn; the caller releases it.  Read ahead by a
+ * read stream since 17.  om_blocks_end() must follow, but for errors.
+ */
+#include "storage/bufmgr.h"
+typedef struct OmBlocks
+{
+	Relation rel;
+	BufferAccessStrategy strategy;
+	BlockNumber next;
+	BlockNumber end;
+#if PG_VERSION_NUM >= 170000
+	ReadStream *stream;
+#endif
+} OmBlocks;
+
+#if PG_VERSION_NUM >= 170000
+static inline BlockNumber
+om_blocks_number(ReadStream *stream, void *arg, void *per_buffer_data)
+{
+	OmBlocks *blocks = (OmBlocks *) arg;
+
+	return blocks->next < blocks->end ? blocks->next++ : InvalidBlockNumber;
+}
+#endif
+
+static inline void
+om_blocks_begin(OmBlocks *blocks, Relation rel, BufferAccessStrategy strategy, BlockNumber end)
+{
+	blocks->rel = rel;
+	blocks->strategy = strategy;
+	blocks->next = 0;
+	blocks->end = end;
+#if PG_VERSION_NUM >= 170000
+	blocks->stream = read_stream_begin_relation(READ_STREAM_SEQUENTIAL, strategy, rel, MAIN_FORKNUM,
+												om_blocks_number, blocks, 0);
+#endif
+}
+
+static inline Buffer
+om_blocks_next(OmBlocks *blocks)
+{
+#if PG_VERSION_NUM >= 170000
+	return read_stream_next_buffer(blocks->stream, NULL);
+#else
+	return ReadBufferExtended(blocks->rel, MAIN_FORKNUM, blocks->next++, RBM_NORMAL,
+							  blocks->strategy);
+#endif
+}
+
+static inline void
+om_blocks_end(OmBlocks *blocks)
+{
+#if PG_VERSION_NUM >= 170000
+	read_stream_end(blocks->stream);
+#endif
+}
+
 /* 18 leaves walking the bitmap to the table access method */
 #define OM_BITMAP_BY_BLOCK (PG_VERSION_NUM < 180000)
 
