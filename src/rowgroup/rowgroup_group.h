@@ -5,6 +5,8 @@
 #ifndef ROWGROUP_GROUP_H
 #define ROWGROUP_GROUP_H
 
+#include "access/htup_details.h"
+
 #include "codec/numeric_digits.h"
 #include "rowgroup/rowgroup_read.h"
 #include "rowgroup/rowgroup_type.h"
