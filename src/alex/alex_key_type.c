@@ -232,6 +232,30 @@ alex_type_datum(AlexTypeCode type, AlexKey code, Datum *value)
 	return false;
 }
 
+bool
+alex_type_plain(AlexTypeCode type)
+{
+	switch (type)
+	{
+		case ALEX_TYPE_INT2:
+		case ALEX_TYPE_INT4:
+		case ALEX_TYPE_INT8:
+		case ALEX_TYPE_DATE:
+		case ALEX_TYPE_TIMESTAMP:
+		case ALEX_TYPE_TIMESTAMPTZ:
+		case ALEX_TYPE_CHAR:
+		case ALEX_TYPE_OID:
+		case ALEX_TYPE_MONEY:
+			return true;
+		case ALEX_TYPE_FLOAT4:
+		case ALEX_TYPE_FLOAT8:
+		case ALEX_TYPE_TIME:
+		case ALEX_TYPE_UUID:
+			break;
+	}
+	return false;
+}
+
 /* ---- places ---- */
 
 static AlexKeyPoint

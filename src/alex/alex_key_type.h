@@ -30,6 +30,9 @@ extern AlexKey alex_type_code(AlexTypeCode type, Datum value);
 /* the value of a code; false if no value has it */
 extern bool alex_type_datum(AlexTypeCode type, AlexKey code, Datum *value);
 
+/* is each code a value, and the value the code but for bits that are flipped? */
+extern bool alex_type_plain(AlexTypeCode type);
+
 /* where a constant stands among a column's codes */
 typedef struct AlexKeyPoint
 {

@@ -711,6 +711,37 @@ item_tid(IndexScanDesc scan, const AlexItem *item, ItemPointer tid)
 		damaged(scan, "entry's TID is not valid");
 }
 
+/* alex_tuple_make() for a plain column; false: it is for that function */
+static inline bool
+plain_tuple_make(IndexScanDesc scan, const AlexItem *item)
+{
+	const AlexPlainTuple *plain = &((const AlexScanOpaque *) scan->opaque)->plain;
+	uint64 value = (uint64) item->key ^ plain->flip;
+
+	if (plain->bytes == 0 || ALEX_TAG_NULLS(item->tag) != 0 || item->key == plain->null ||
+		item->key > plain->max)
+		return false;
+	switch (plain->bytes)
+	{
+		case 8:
+			*(uint64 *) plain->value = value;
+			break;
+		case 4:
+			*(uint32 *) plain->value = (uint32) value;
+			break;
+		case 2:
+			*(uint16 *) plain->value = (uint16) value;
+			break;
+		default:
+			*(uint8 *) plain->value = (uint8) value;
+			break;
+	}
+	plain->tuple->t_info = plain->info;
+	plain->tuple->t_tid = scan->xs_heaptid;
+	scan->xs_itup = plain->tuple;
+	return true;
+}
+
 bool
 alexgettuple(IndexScanDesc scan, ScanDirection dir)
 {
@@ -726,7 +757,7 @@ alexgettuple(IndexScanDesc scan, ScanDirection dir)
 		if (item == NULL)
 			return false;
 		item_tid(scan, item, &scan->xs_heaptid);
-	} while (scan->xs_want_itup && !alex_tuple_make(scan, item));
+	} while (scan->xs_want_itup && !plain_tuple_make(scan, item) && !alex_tuple_make(scan, item));
 	so->last = *item;
 	if (!scan->xs_want_itup)
 		alex_heap_pin(scan);

@@ -6,6 +6,7 @@
 #define ALEX_SCAN_STATE_H
 
 #include "access/genam.h"
+#include "access/itup.h"
 #include "access/relscan.h"
 #include "access/sdir.h"
 #include "storage/buf.h"
@@ -40,6 +41,21 @@ typedef struct AlexScanMark AlexScanMark;
 typedef struct AlexScanArrays AlexScanArrays;
 typedef struct AlexScanTuple AlexScanTuple;
 
+/*
+ * How alexgettuple() makes the tuple of a column that is an integer of some kind, whose code is its value but for the
+ * bits that are flipped: without a call, in one store.
+ */
+typedef struct AlexPlainTuple
+{
+	uint8 bytes;	  /* of the value: 1, 2, 4, 8; 0 = not such a column */
+	uint64 flip;	  /* value = code ^ flip, in these bytes */
+	AlexKey max;	  /* greatest code */
+	AlexKey null;	  /* the code that NULLs share */
+	IndexTuple tuple; /* the scan's, see alex_tuple_make() */
+	char *value;	  /* where it stands in the tuple */
+	unsigned short info;
+} AlexPlainTuple;
+
 typedef struct AlexScanOpaque
 {
 	AlexKeyInfo info;
@@ -50,6 +66,7 @@ typedef struct AlexScanOpaque
 	bool reused;			/* the page copy has served more than one range */
 	AlexScanMark *mark;		/* NULL until a position is marked */
 	AlexScanTuple *tuple;	/* NULL unless the scan is index-only */
+	AlexPlainTuple plain;	/* set with it */
 
 	AlexScanCursor cursor;
 	Buffer pin;		   /* the current page, if its pin must be kept */

@@ -35,11 +35,8 @@ struct AlexScanTuple
 	TupleTableSlot *slot;  /* for asking */
 	MemoryContext context; /* values passed by reference */
 	bool by_reference;	   /* are there any? */
-	bool simple;		   /* one column, passed by value and returnable */
 	IndexTuple tuple;
 };
-
-#define SIMPLE_OFFSET IndexInfoFindDataOffset(0)
 
 bool
 alexcanreturn(Relation index, int attno)
@@ -54,6 +51,29 @@ alexcanreturn(Relation index, int attno)
 		alex_key_info(index, &info);
 	return alex_key_returnable(&info, attno) &&
 		   !(RecoveryInProgress() && alex_generic_written(index));
+}
+
+static void
+prepare_plain(IndexScanDesc scan, const AlexScanTuple *t)
+{
+	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
+	const AlexMetaColumn *col = &so->info.cols[0];
+	Form_pg_attribute att = TupleDescAttr(scan->xs_itupdesc, 0);
+	AlexPlainTuple *plain = &so->plain;
+	Datum zero;
+
+	plain->bytes = 0;
+	if (t->ask_table || scan->xs_itupdesc->natts != 1 || !att->attbyval ||
+		!alex_type_plain((AlexTypeCode) col->type) ||
+		!alex_type_datum((AlexTypeCode) col->type, 0, &zero))
+		return;
+	plain->bytes = (uint8) att->attlen;
+	plain->max = alex_bits_max(col->bits);
+	plain->null = alex_null_code(col);
+	plain->flip = (uint64) zero ^ ((col->flags & ALEX_COL_DESC) ? (uint64) plain->max : 0);
+	plain->tuple = t->tuple;
+	plain->value = (char *) t->tuple + IndexInfoFindDataOffset(0);
+	plain->info = (unsigned short) MAXALIGN(IndexInfoFindDataOffset(0) + (Size) att->attlen);
 }
 
 void
@@ -79,13 +99,13 @@ alex_tuple_prepare(IndexScanDesc scan)
 			t->by_reference |= !att->attbyval;
 			size = MAXALIGN(size + (Size) att->attlen);
 		}
-		t->simple = desc->natts == 1 && !t->by_reference && alex_key_returnable(&so->info, 1);
 		t->tuple = (IndexTuple) palloc0(size);
 		MemoryContextSwitchTo(old);
 		scan->xs_itupdesc = desc;
 		so->tuple = t;
 	}
 	t->ask_table = RecoveryInProgress() && alex_generic_written(scan->indexRelation);
+	prepare_plain(scan, t);
 }
 
 void
@@ -127,30 +147,6 @@ table_has_row(IndexScanDesc scan, AlexScanTuple *t)
 	return found;
 }
 
-/*
- * The tuple of one column that is passed by value: such a key is the column's code, and the value
- * always has the same place.  False if the value is NULL, or shares NULL's code, or is none.
- */
-static inline bool
-make_simple(IndexScanDesc scan, AlexScanTuple *t, const AlexItem *item)
-{
-	const AlexScanOpaque *so = (const AlexScanOpaque *) scan->opaque;
-	const AlexMetaColumn *col = &so->info.cols[0];
-	Form_pg_attribute att = TupleDescAttr(scan->xs_itupdesc, 0);
-	AlexKeyElement e = { item->key, false };
-	Datum value;
-
-	if (ALEX_TAG_NULLS(item->tag) != 0 || item->key == alex_null_code(col) ||
-		item->key > alex_bits_max(col->bits) ||
-		!alex_type_datum(col->type, alex_element_code(col, e), &value))
-		return false;
-	store_att_byval((char *) t->tuple + SIMPLE_OFFSET, value, att->attlen);
-	t->tuple->t_info = (unsigned short) MAXALIGN(SIMPLE_OFFSET + (Size) att->attlen);
-	t->tuple->t_tid = scan->xs_heaptid;
-	scan->xs_itup = t->tuple;
-	return true;
-}
-
 bool
 alex_tuple_make(IndexScanDesc scan, const AlexItem *item)
 {
@@ -167,8 +163,6 @@ alex_tuple_make(IndexScanDesc scan, const AlexItem *item)
 
 	if (t->ask_table && !table_has_row(scan, t))
 		return false;
-	if (t->simple && make_simple(scan, t, item))
-		return true;
 
 	if (t->by_reference)
 	{
