@@ -10,6 +10,7 @@
 #define COLUMN_H
 
 #include "codec/column_format.h"
+#include "codec/fsst.h"
 
 /* ---- writing ---- */
 
@@ -53,11 +54,21 @@ extern const char *column_check_payload(const ColDesc *desc, const ColVector *ve
 /*
  * A vector of PGLZ cannot be decoded.  column_expand makes its checked payload one of PLAIN, in
  * `out`, of column_expanded_bytes bytes, with *plain as header (whose crc is 0), and checks that too:
- * NULL, or what is wrong, and then out and *plain mean nothing.
+ * NULL, or what is wrong, and then out and *plain mean nothing.  Those of FSST can be expanded, too, by
+ * `symbols` (else NULL); to decode one by one what column_decode_spans gives is faster.
  */
+static inline bool
+column_is_compressed(const ColVector *vector)
+{
+	return vector->encoding == COL_ENC_PGLZ || vector->encoding == COL_ENC_FSST;
+}
+
 extern uint32 column_expanded_bytes(const ColVector *vector, uint32 rows, const uint8 *payload);
 extern const char *column_expand(const ColVector *vector, uint32 rows, const uint8 *payload,
-								 ColVector *plain, uint8 *out);
+								 const FsstTable *symbols, ColVector *plain, uint8 *out);
+
+/* FSST: what all decoded values of a checked payload take together */
+extern uint32 column_raw_bytes(const ColVector *vector, uint32 rows, const uint8 *payload);
 
 /*
  * The decoders take the payload (8-byte aligned or not) and the
@@ -85,7 +96,7 @@ extern uint64 column_code_at(const ColDesc *desc, const ColVector *vector, uint3
 extern void column_decode_positions(const ColVector *vector, uint32 rows, const uint8 *payload,
 									uint32 *out);
 
-/* FIXED and BYTES: where the values stand, in payload or dict */
+/* FIXED and BYTES: where the values stand, in payload or dict; of an FSST vector the encoded ones */
 typedef struct ColSpan
 {
 	const uint8 *data;
@@ -97,7 +108,7 @@ extern void column_decode_spans(const ColDesc *desc, const ColVector *vector, ui
 extern ColSpan column_span_at(const ColDesc *desc, const ColVector *vector, uint32 rows,
 							  const uint8 *payload, const uint8 *dict, uint32 i);
 /*
- * column_plain_head / column_plain_place --- the same for a PLAIN vector of which only the first column_plain_head()
+ * column_plain_head / column_plain_place --- the same for a PLAIN or FSST vector of which only the first column_plain_head()
  * bytes are at hand: where value i stands in the payload, and its length.  False: it would not lie in it.
  */
 extern uint32 column_plain_head(const ColDesc *desc, const ColVector *vector, uint32 rows);

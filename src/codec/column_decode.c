@@ -1,479 +1,14 @@
 /*
  * column_decode.c
- *		Check and decode one column of a row group.  Pure code.
+ *		Decode one column of a row group.  Pure code.
  *
- * The checks make the decoders safe on any bytes: whatever column_check_*
- * let pass, the decoders stay inside payload and dictionary.  Values of damaged
- * bytes that pass (all CRCs recomputed) may be wrong, but not harmful.
+ * Nothing is checked here: column_check.c has done so.
  */
 #ifndef OMENDB_UNIT
 #include "postgres.h"
-
-#include "port/pg_crc32c.h"
 #endif
 
-#include "codec/bitpack.h"
-#include "codec/column.h"
-#include "codec/column_pglz.h"
-#include "codec/lanes.h"
-
-/* in front of the bytes of a PLAIN vector of BYTES: shortest length, total of lengths */
-#define PLAIN_HEADER_BYTES 8
-/* in front of the stream of a PGLZ vector: raw bytes, compressed bytes */
-#define PGLZ_HEADER_BYTES 8
-
-#ifdef OMENDB_UNIT
-
-uint32
-column_crc(const void *data, Size bytes)
-{
-	static uint32 table[256];
-	const uint8 *p = data;
-	uint32 crc = 0xFFFFFFFF;
-
-	/* 0x82F63B78 is Castagnoli's polynomial with its bits in reverse */
-	for (uint32 i = 0; i < 256 && table[255] == 0; i++)
-	{
-		uint32 c = i;
-
-		for (int bit = 0; bit < 8; bit++)
-			c = (c >> 1) ^ (c & 1 ? 0x82F63B78 : 0);
-		table[i] = c;
-	}
-	for (Size i = 0; i < bytes; i++)
-		crc = (crc >> 8) ^ table[(crc ^ p[i]) & 0xFF];
-	return crc ^ 0xFFFFFFFF;
-}
-
-#else
-
-uint32
-column_crc(const void *data, Size bytes)
-{
-	pg_crc32c crc;
-
-	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, data, bytes);
-	FIN_CRC32C(crc);
-	return crc;
-}
-
-#endif
-
-/* ---- parts of a payload ---- */
-
-static inline uint32
-validity_bytes(const ColVector *vector, uint32 rows)
-{
-	return column_has_validity(vector, rows) ? COL_VALIDITY_BYTES : 0;
-}
-
-/* what stands behind the validity bitmap */
-static inline const uint8 *
-body(const ColVector *vector, uint32 rows, const uint8 *payload)
-{
-	return column_has_validity(vector, rows) ? payload + COL_VALIDITY_BYTES : payload;
-}
-
-static inline uint32
-load32(const uint8 *p)
-{
-	uint32 v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-/*
- * lanes.c wants its words aligned.  Payloads nearly always are; a copy of the others costs little.
- */
-static inline const void *
-aligned(const uint8 *src, uint32 width, uint64 *room)
-{
-	if (((uintptr_t) src & 7) == 0)
-		return src;
-	return memcpy(room, src, LANES_BYTES(width));
-}
-
-/* 1,024 fields of 0..16 bits */
-static void
-unpack16(const uint8 *src, uint32 width, uint16 *fields)
-{
-	uint64 room[LANES_BYTES(16) / sizeof(uint64)];
-
-	Assert(width <= 16);
-	if (width == 0)
-		memset(fields, 0, LANES_VECTOR_ROWS * sizeof(*fields));
-	else
-		lanes_unpack16(aligned(src, width, room), width, fields);
-}
-
-/* 1,024 fields of 0..32 bits */
-static void
-unpack32(const uint8 *src, uint32 width, uint32 *fields)
-{
-	uint64 room[LANES_BYTES(32) / sizeof(uint64)];
-	uint16 narrow[LANES_VECTOR_ROWS];
-
-	Assert(width <= 32);
-	if (width > 16)
-	{
-		lanes_unpack32(aligned(src, width, room), width, fields);
-		return;
-	}
-	unpack16(src, width, narrow);
-	for (uint32 i = 0; i < LANES_VECTOR_ROWS; i++)
-		fields[i] = narrow[i];
-}
-
-/* ---- checks ---- */
-
-static const char *
-check_dict_place(const ColDesc *desc)
-{
-	uint64 entries;
-
-	if ((desc->flags & COL_FLAG_DICT) == 0)
-		return desc->dict_offset != 0 || desc->dict_bytes != 0 || desc->dict_count != 0 ||
-					   desc->dict_crc != 0
-				   ? "column has no dictionary but its place"
-				   : NULL;
-	if (desc->dict_count == 0 || desc->dict_count > COL_DICT_MAX)
-		return "number of dictionary entries is out of range";
-	if (desc->dict_offset != desc->vectors * sizeof(ColVector))
-		return "dictionary does not follow the vector headers";
-	if (desc->dict_offset + COL_ALIGN((uint64) desc->dict_bytes) > desc->chunk_bytes)
-		return "dictionary does not fit into the chunk";
-	if (desc->store == COL_STORE_BYTES)
-		return desc->dict_bytes < (desc->dict_count + UINT64CONST(1)) * sizeof(uint32)
-				   ? "dictionary is too short for its offsets"
-				   : NULL;
-	entries = (uint64) desc->dict_count *
-			  (desc->store == COL_STORE_CODE ? sizeof(uint64) : (uint64) desc->typlen);
-	return desc->dict_bytes != entries ? "size of the dictionary is not that of its entries" : NULL;
-}
-
-static const char *
-check_order(const ColDesc *desc)
-{
-	if (desc->order > COL_ORDER_BYTES)
-		return "column has an unknown order";
-	if (desc->store == COL_STORE_NONE)
-		return NULL;
-	if (desc->store == COL_STORE_CODE
-			? desc->order == COL_ORDER_BYTES
-			: desc->order != COL_ORDER_NONE && desc->order != COL_ORDER_BYTES)
-		return "order does not go with the way the column is stored";
-	if ((desc->flags & COL_FLAG_NUMERIC) &&
-		(desc->store != COL_STORE_CODE || desc->order != COL_ORDER_SIGNED))
-		return "column of scaled numbers is not stored as signed codes";
-	if ((desc->flags & COL_FLAG_FINITE) && desc->order != COL_ORDER_FLOAT4 &&
-		desc->order != COL_ORDER_FLOAT8)
-		return "column is said to be finite but not of a float type";
-	return NULL;
-}
-
-/* a column without values */
-static const char *
-check_none(const ColDesc *desc, uint32 rows)
-{
-	if (desc->vectors != 0 || desc->chunk_bytes != 0 || desc->min != 0 || desc->max != 0 ||
-		desc->dict_offset != 0 || desc->dict_bytes != 0 || desc->dict_count != 0 ||
-		desc->dict_crc != 0 || desc->vectors_crc != 0 || desc->chunk_crc != 0)
-		return "column without values has a chunk";
-	if (desc->null_count != rows)
-		return "column without values has rows that are not NULL";
-	if (desc->flags & ~(COL_FLAG_NUMERIC | COL_FLAG_TYPMOD_SCALE))
-		return "column without values has flags of values";
-	return NULL;
-}
-
-const char *
-column_check_desc(const ColDesc *desc, uint32 rows)
-{
-	const char *wrong;
-
-	if (rows == 0 || rows > COL_ROWS_MAX)
-		return "number of rows is out of range";
-	if (desc->store > COL_STORE_BYTES)
-		return "column is stored in an unknown way";
-	if (desc->flags & ~COL_FLAGS_VALID)
-		return "column has unknown flags";
-	for (uint32 i = 0; i < sizeof(desc->reserved); i++)
-		if (desc->reserved[i] != 0)
-			return "reserved bytes of a column are not zero";
-	wrong = check_order(desc);
-	if (wrong != NULL)
-		return wrong;
-	if ((desc->flags & COL_FLAG_NUMERIC) ? desc->scale < 0 || desc->scale > 18 : desc->scale != 0)
-		return "scale is out of range";
-	if (desc->chunk_offset % 8 != 0)
-		return "chunk is not aligned";
-	if (desc->store == COL_STORE_NONE)
-		return check_none(desc, rows);
-	if (desc->store == COL_STORE_FIXED && desc->typlen <= 0)
-		return "length of fixed-length values is out of range";
-	if (desc->vectors != (rows + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS)
-		return "number of vectors is not that of the rows";
-	if (desc->null_count >= rows)
-		return "column without values has a chunk";
-	if ((desc->null_count == 0) != ((desc->flags & COL_FLAG_NO_NULLS) != 0) ||
-		((desc->flags & COL_FLAG_SORTED) && desc->null_count > 0))
-		return "flags and number of NULLs disagree";
-	if (desc->divisor == 0 ||
-		(desc->divisor != 1 && (desc->store != COL_STORE_CODE || (desc->flags & COL_FLAG_DICT))))
-		return "divisor is out of range";
-	if (desc->chunk_bytes > UINT32_MAX || desc->chunk_bytes % 8 != 0 ||
-		desc->chunk_bytes < desc->vectors * sizeof(ColVector))
-		return "size of the chunk is out of range";
-	if (desc->min > desc->max)
-		return "smallest value is above the greatest";
-	wrong = check_dict_place(desc);
-	if (wrong != NULL)
-		return wrong;
-	if ((desc->flags & COL_FLAG_DICT) && desc->max >= desc->dict_count)
-		return "greatest dictionary position is out of range";
-	return NULL;
-}
-
-/* the header of a vector that has values */
-static const char *
-check_header(const ColDesc *desc, const ColVector *vector, uint32 rows)
-{
-	bool dict = (desc->flags & COL_FLAG_DICT) != 0;
-	uint64 bytes = validity_bytes(vector, rows);
-	bool at_least = false; /* there are bytes behind whose number the payload tells */
-
-	if (vector->min > vector->max || vector->min < desc->min || vector->max > desc->max)
-		return "range of a vector is not within that of its column";
-	if (dict != (vector->encoding == COL_ENC_DICT))
-		return "encoding of a vector and dictionary disagree";
-	switch (vector->encoding)
-	{
-		case COL_ENC_CONST:
-			if (vector->width != 0)
-				return "vector of one value has fields";
-			if (desc->store == COL_STORE_CODE && vector->min != vector->max)
-				return "vector of one value has a range of them";
-			if (desc->store == COL_STORE_FIXED)
-				bytes += (uint64) desc->typlen;
-			at_least = desc->store == COL_STORE_BYTES;
-			break;
-		case COL_ENC_LANES:
-			if (desc->store != COL_STORE_CODE || vector->width > 64)
-				return "packed vector has an impossible width";
-			bytes += LANES_BYTES(vector->width);
-			break;
-		case COL_ENC_DICT:
-			if (vector->width > 16)
-				return "vector of dictionary positions has an impossible width";
-			bytes += LANES_BYTES(vector->width);
-			break;
-		case COL_ENC_PLAIN:
-			if (desc->store == COL_STORE_CODE ||
-				vector->width > (desc->store == COL_STORE_BYTES ? 32 : 0))
-				return "plain vector has an impossible width";
-			if (desc->store == COL_STORE_FIXED)
-				bytes += (uint64) rows * (uint64) desc->typlen;
-			else
-				bytes += PLAIN_HEADER_BYTES + LANES_BYTES(vector->width);
-			at_least = desc->store == COL_STORE_BYTES;
-			break;
-		case COL_ENC_PGLZ:
-			if (desc->store != COL_STORE_BYTES || vector->width > 32)
-				return "compressed vector has an impossible width";
-			bytes += PGLZ_HEADER_BYTES;
-			at_least = true;
-			break;
-		default:
-			return "vector has an unknown encoding";
-	}
-	if (at_least ? vector->bytes < bytes : vector->bytes != bytes)
-		return "size of a vector is not that of its values";
-	return NULL;
-}
-
-const char *
-column_check_vectors(const ColDesc *desc, const ColVector *vectors, uint32 rows)
-{
-	uint64 end = desc->vectors * sizeof(ColVector) + COL_ALIGN((uint64) desc->dict_bytes);
-	uint32 nulls = 0;
-
-	if (column_crc(vectors, desc->vectors * sizeof(ColVector)) != desc->vectors_crc)
-		return "checksum of the vector headers is wrong";
-	for (uint32 v = 0; v < desc->vectors; v++)
-	{
-		const ColVector *vector = &vectors[v];
-		uint32 vrows = Min(rows - v * COL_VECTOR_ROWS, COL_VECTOR_ROWS);
-		const char *wrong;
-
-		if (vector->null_count > vrows ||
-			(vector->null_count == vrows) != (vector->encoding == COL_ENC_NULLS))
-			return "number of NULLs of a vector is out of range";
-		if (vector->encoding == COL_ENC_NULLS)
-			wrong =
-				vector->width != 0 || vector->bytes != 0 ? "vector of NULLs has a payload" : NULL;
-		else
-			wrong = check_header(desc, vector, vrows);
-		if (wrong != NULL)
-			return wrong;
-		if (vector->offset != end || end + vector->bytes > desc->chunk_bytes)
-			return "vector does not lie where the previous one ends";
-		end = COL_ALIGN(end + vector->bytes);
-		nulls += vector->null_count;
-	}
-	if (nulls != desc->null_count)
-		return "numbers of NULLs do not add up";
-	if (end != desc->chunk_bytes)
-		return "chunk does not end with its last vector";
-	return NULL;
-}
-
-/* An unsorted dictionary makes searches in it miss; nothing reads outside it. */
-const char *
-column_check_dict(const ColDesc *desc, const uint8 *dict)
-{
-	const uint32 *offsets = (const uint32 *) dict;
-
-	if ((desc->flags & COL_FLAG_DICT) == 0)
-		return NULL;
-	if (column_crc(dict, desc->dict_bytes) != desc->dict_crc)
-		return "checksum of the dictionary is wrong";
-	if (desc->store != COL_STORE_BYTES)
-		return NULL;
-	if (offsets[0] != 0)
-		return "first dictionary entry does not stand at the start";
-	for (uint32 i = 0; i < desc->dict_count; i++)
-		if (offsets[i] > offsets[i + 1])
-			return "offsets of the dictionary descend";
-	if (offsets[desc->dict_count] !=
-		desc->dict_bytes - (desc->dict_count + UINT64CONST(1)) * sizeof(uint32))
-		return "dictionary does not end with its last entry";
-	return NULL;
-}
-
-static const char *
-check_validity(const ColVector *vector, uint32 rows, const uint8 *payload)
-{
-	uint32 valid = 0;
-
-	for (uint32 at = 0; at < COL_VALIDITY_BYTES; at += sizeof(uint64))
-	{
-		uint64 word = bitpack_load64(payload + at);
-		uint32 have = rows > at * 8 ? Min(rows - at * 8, 64) : 0;
-
-		if (word & ~bitpack_mask(have))
-			return "rows behind the last one are marked as values";
-		valid += (uint32) __builtin_popcountll(word);
-	}
-	return valid != rows - vector->null_count ? "marks of NULLs do not add up" : NULL;
-}
-
-/* every dictionary position in range */
-static const char *
-check_positions(const ColDesc *desc, const ColVector *vector, uint32 rows, const uint8 *payload)
-{
-	uint16 fields[LANES_VECTOR_ROWS];
-	uint32 greatest = 0;
-
-	/* the header already bounded min */
-	if (vector->min + bitpack_mask(vector->width) < desc->dict_count)
-		return NULL;
-	unpack16(body(vector, rows, payload), vector->width, fields);
-	for (uint32 i = 0; i < rows; i++)
-		greatest = Max(greatest, fields[i]);
-	return vector->min + greatest >= desc->dict_count ? "dictionary position is out of range"
-													  : NULL;
-}
-
-/* lengths of a PLAIN vector of BYTES */
-static const char *
-check_lengths(const ColVector *vector, uint32 rows, const uint8 *payload)
-{
-	const uint8 *p = body(vector, rows, payload);
-	uint32 fields[LANES_VECTOR_ROWS];
-	uint64 shortest = load32(p);
-	uint64 total = load32(p + sizeof(uint32));
-	uint64 sum = rows * shortest;
-
-	unpack32(p + PLAIN_HEADER_BYTES, vector->width, fields);
-	for (uint32 i = 0; i < rows; i++)
-		sum += fields[i];
-	if (shortest > 0 && vector->null_count > 0)
-		return "NULLs of a vector have a length";
-	if (sum != total)
-		return "lengths of values do not add up";
-	if (validity_bytes(vector, rows) + PLAIN_HEADER_BYTES + LANES_BYTES(vector->width) + total !=
-		vector->bytes)
-		return "size of a vector is not that of its values";
-	return NULL;
-}
-
-/* what a PGLZ payload says of itself; its stream is for column_expand to judge */
-static const char *
-check_sizes(const ColVector *vector, uint32 rows, const uint8 *payload)
-{
-	const uint8 *p = body(vector, rows, payload);
-	uint32 raw_bytes = load32(p);
-
-	if (raw_bytes < PLAIN_HEADER_BYTES + LANES_BYTES(vector->width) || raw_bytes > COL_PGLZ_RAW_MAX)
-		return "raw size of a compressed vector is out of range";
-	if (validity_bytes(vector, rows) + PGLZ_HEADER_BYTES + (uint64) load32(p + sizeof(uint32)) !=
-		vector->bytes)
-		return "size of a vector is not that of its values";
-	return NULL;
-}
-
-const char *
-column_check_payload(const ColDesc *desc, const ColVector *vector, uint32 rows,
-					 const uint8 *payload)
-{
-	const char *wrong;
-
-	if ((vector->bytes == 0 ? 0 : column_crc(payload, vector->bytes)) != vector->crc)
-		return "checksum of a vector is wrong";
-	if (column_has_validity(vector, rows))
-	{
-		wrong = check_validity(vector, rows, payload);
-		if (wrong != NULL)
-			return wrong;
-	}
-	if (vector->encoding == COL_ENC_DICT)
-		return check_positions(desc, vector, rows, payload);
-	if (vector->encoding == COL_ENC_PLAIN && desc->store == COL_STORE_BYTES)
-		return check_lengths(vector, rows, payload);
-	if (vector->encoding == COL_ENC_PGLZ)
-		return check_sizes(vector, rows, payload);
-	return NULL;
-}
-
-/* ---- compressed vectors ---- */
-
-uint32
-column_expanded_bytes(const ColVector *vector, uint32 rows, const uint8 *payload)
-{
-	Assert(vector->encoding == COL_ENC_PGLZ);
-	return validity_bytes(vector, rows) + load32(body(vector, rows, payload));
-}
-
-const char *
-column_expand(const ColVector *vector, uint32 rows, const uint8 *payload, ColVector *plain,
-			  uint8 *out)
-{
-	const uint8 *p = body(vector, rows, payload);
-	uint32 validity = validity_bytes(vector, rows);
-
-	*plain = *vector;
-	plain->encoding = COL_ENC_PLAIN;
-	plain->bytes = column_expanded_bytes(vector, rows, payload);
-	plain->crc = 0;
-	if (validity > 0)
-		memcpy(out, payload, validity);
-	if (!column_decompress(p + PGLZ_HEADER_BYTES, load32(p + sizeof(uint32)), out + validity,
-						   load32(p)))
-		return "compressed bytes of a vector cannot be decompressed";
-	return check_lengths(plain, rows, out);
-}
+#include "codec/column_parts.h"
 
 /* ---- NULLs ---- */
 
@@ -673,13 +208,15 @@ const_span(const ColVector *vector, uint32 rows, const uint8 *payload)
 }
 
 static void
-decode_plain_bytes(const ColVector *vector, uint32 rows, const uint8 *src, ColSpan *out)
+decode_strings(const ColVector *vector, uint32 rows, const uint8 *src, ColSpan *out)
 {
 	uint32 fields[LANES_VECTOR_ROWS];
 	uint32 shortest = load32(src);
-	const uint8 *data = src + PLAIN_HEADER_BYTES + LANES_BYTES(vector->width);
+	const uint8 *data;
 
-	unpack32(src + PLAIN_HEADER_BYTES, vector->width, fields);
+	src += strings_header_bytes(vector);
+	data = src + LANES_BYTES(vector->width);
+	unpack32(src, vector->width, fields);
 	for (uint32 i = 0; i < rows; i++)
 	{
 		out[i].data = data;
@@ -703,7 +240,7 @@ column_decode_spans(const ColDesc *desc, const ColVector *vector, uint32 rows, c
 		for (uint32 i = 0; i < rows; i++)
 			out[i] = column_dict_span(desc, dict, (uint32) vector->min + fields[i]);
 	}
-	else if (vector->encoding != COL_ENC_PLAIN)
+	else if (vector->encoding != COL_ENC_PLAIN && vector->encoding != COL_ENC_FSST)
 	{
 		ColSpan span = const_span(vector, rows, payload);
 
@@ -711,7 +248,7 @@ column_decode_spans(const ColDesc *desc, const ColVector *vector, uint32 rows, c
 			out[i] = span;
 	}
 	else if (desc->store == COL_STORE_BYTES)
-		decode_plain_bytes(vector, rows, src, out);
+		decode_strings(vector, rows, src, out);
 	else
 		for (uint32 i = 0; i < rows; i++)
 		{
@@ -725,9 +262,9 @@ column_plain_head(const ColDesc *desc, const ColVector *vector, uint32 rows)
 {
 	uint32 bytes = validity_bytes(vector, rows);
 
-	Assert(vector->encoding == COL_ENC_PLAIN);
+	Assert(vector->encoding == COL_ENC_PLAIN || vector->encoding == COL_ENC_FSST);
 	if (desc->store == COL_STORE_BYTES)
-		bytes += PLAIN_HEADER_BYTES + (uint32) LANES_BYTES(vector->width);
+		bytes += strings_header_bytes(vector) + (uint32) LANES_BYTES(vector->width);
 	return bytes;
 }
 
@@ -753,7 +290,7 @@ column_plain_place(const ColDesc *desc, const ColVector *vector, uint32 rows, co
 		{
 			uint32 fields[LANES_VECTOR_ROWS];
 
-			unpack32(src + PLAIN_HEADER_BYTES, vector->width, fields);
+			unpack32(src + strings_header_bytes(vector), vector->width, fields);
 			for (uint32 k = 0; k < i; k++)
 				start += fields[k];
 			*bytes += fields[i];
@@ -774,7 +311,7 @@ column_span_at(const ColDesc *desc, const ColVector *vector, uint32 rows, const 
 	Assert(i < rows);
 	if (vector->encoding == COL_ENC_DICT)
 		return column_dict_span(desc, dict, position_at(vector, rows, payload, i));
-	if (vector->encoding != COL_ENC_PLAIN)
+	if (vector->encoding != COL_ENC_PLAIN && vector->encoding != COL_ENC_FSST)
 		return const_span(vector, rows, payload);
 	/* checked before: it lies in the payload */
 	(void) column_plain_place(desc, vector, rows, payload, i, &place, &span.bytes);

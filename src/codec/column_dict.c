@@ -16,15 +16,6 @@
 
 #define ENTRY_NONE UINT32_MAX
 
-/* the finisher of MurmurHash3 */
-static inline uint64
-mix(uint64 h)
-{
-	h = (h ^ (h >> 33)) * UINT64CONST(0xFF51AFD7ED558CCD);
-	h = (h ^ (h >> 33)) * UINT64CONST(0xC4CEB9FE1A85EC53);
-	return h ^ (h >> 33);
-}
-
 /* Not on disk; where it is poor, the limit of probes ends the search. */
 static uint64
 hash_span(ColSpan span)
@@ -39,7 +30,7 @@ hash_span(ColSpan span)
 	}
 	for (; i < span.bytes; i++)
 		h = (h ^ span.data[i]) * UINT64CONST(0x9E3779B97F4A7C15);
-	return mix(h);
+	return column_mix(h);
 }
 
 /* find the value of a row, or add it; ENTRY_NONE: the dictionary does not pay */
@@ -62,7 +53,7 @@ dict_entry(ColDict *dict, uint32 row)
 		key = hash_span(span);
 		size = span.bytes + (in->store == COL_STORE_BYTES ? sizeof(uint32) : 0);
 	}
-	for (slot = (uint32) mix(key) & dict->mask; dict->slots[slot] != 0;
+	for (slot = (uint32) column_mix(key) & dict->mask; dict->slots[slot] != 0;
 		 slot = (slot + 1) & dict->mask)
 	{
 		entry = &dict->entries[dict->slots[slot] - 1];
@@ -112,7 +103,7 @@ dict_is_hopeless(ColDict *dict)
 		return false;
 	for (uint32 i = 0; i < SAMPLE_ROWS; i++)
 	{
-		uint32 row = (uint32) (mix(i + 1) % in->rows);
+		uint32 row = (uint32) (column_mix(i + 1) % in->rows);
 		uint32 entry;
 
 		if (column_input_null(in, row))

@@ -11,44 +11,8 @@
 #include "postgres.h"
 #endif
 
-#include "codec/bitpack.h"
-#include "codec/column_dict.h"
-#include "codec/column_pglz.h"
+#include "codec/column_encode.h"
 #include "codec/lanes.h"
-
-/*
- * When to compress what would be PLAIN: values so long on average (one of them costs the
- * decompression of all), and a result of at most so much.
- */
-#define COMPRESS_LENGTH_MIN 256
-#define COMPRESS_PERCENT_MAX 75
-/* before a vector of many bytes is compressed in vain, so many from its middle are tried */
-#define PROBE_BYTES 65536
-#define PROBE_WORTH (4 * PROBE_BYTES)
-#define PROBE_PERCENT_MAX 90
-
-/* what the values of one vector have in common */
-typedef struct VectorFacts
-{
-	uint32 first;	 /* row of the first one */
-	uint32 shortest; /* BYTES: lengths, a NULL has 0 */
-	uint32 longest;
-	bool same;		  /* all of them are equal */
-	uint64 total;	  /* BYTES: of the lengths */
-	uint64 bytes;	  /* of the payload as planned */
-	uint32 raw_bytes; /* PGLZ: of PLAIN, behind the validity bitmap */
-	uint32 stream_bytes;
-	uint8 *stream;
-} VectorFacts;
-
-typedef struct Encoder
-{
-	const ColInput *in;
-	ColDesc *desc;
-	uint32 vectors;
-	VectorFacts facts[COL_VECTORS_MAX];
-	ColVector headers[COL_VECTORS_MAX];
-} Encoder;
 
 /* ---- division without rest ---- */
 
@@ -242,19 +206,6 @@ is_finite(const Encoder *enc)
 
 /* ---- plans ---- */
 
-static inline bool
-is_empty(const Encoder *enc, uint32 v)
-{
-	return enc->headers[v].null_count == column_input_rows(enc->in, v);
-}
-
-static inline uint64
-validity_bytes(const Encoder *enc, uint32 v)
-{
-	return column_has_validity(&enc->headers[v], column_input_rows(enc->in, v)) ? COL_VALIDITY_BYTES
-																				: 0;
-}
-
 /* Plan a vector without dictionary.  Only CONST beats LANES and PLAIN, and it always does. */
 static void
 plan_vector(Encoder *enc, uint32 v)
@@ -263,12 +214,12 @@ plan_vector(Encoder *enc, uint32 v)
 	ColVector *header = &enc->headers[v];
 	VectorFacts *facts = &enc->facts[v];
 
-	if (is_empty(enc, v))
+	if (column_vector_empty(enc, v))
 	{
 		header->encoding = COL_ENC_NULLS;
 		return;
 	}
-	facts->bytes = validity_bytes(enc, v);
+	facts->bytes = column_validity_bytes(enc, v);
 	if (facts->same)
 	{
 		header->encoding = COL_ENC_CONST;
@@ -297,9 +248,8 @@ plan_vector(Encoder *enc, uint32 v)
 	}
 }
 
-/* what the payloads take as planned */
-static uint64
-planned_bytes(const Encoder *enc)
+uint64
+column_planned_bytes(const Encoder *enc)
 {
 	uint64 total = 0;
 
@@ -323,8 +273,8 @@ dict_planned_bytes(const Encoder *enc, const ColDict *dict)
 	uint64 total = COL_ALIGN(dict->bytes);
 
 	for (uint32 v = 0; v < enc->vectors; v++)
-		if (!is_empty(enc, v))
-			total += validity_bytes(enc, v) + LANES_BYTES(dict_width(dict, v));
+		if (!column_vector_empty(enc, v))
+			total += column_validity_bytes(enc, v) + LANES_BYTES(dict_width(dict, v));
 	return total;
 }
 
@@ -333,7 +283,7 @@ static ColDict *
 dict_try(const Encoder *enc)
 {
 	const ColInput *in = enc->in;
-	uint64 plain = planned_bytes(enc);
+	uint64 plain = column_planned_bytes(enc);
 	uint64 limit = in->store == COL_STORE_CODE ? plain / 5 * 4 : plain / 10 * 9;
 	ColDict *dict = column_dict_build(in, in->rows - enc->desc->null_count, limit);
 
@@ -343,6 +293,15 @@ dict_try(const Encoder *enc)
 		dict = NULL;
 	}
 	return dict;
+}
+
+/* room for a dictionary, or for symbols */
+static void
+place_dict(Encoder *enc, uint32 bytes, uint32 count)
+{
+	enc->desc->dict_offset = enc->vectors * (uint32) sizeof(ColVector);
+	enc->desc->dict_bytes = bytes;
+	enc->desc->dict_count = count;
 }
 
 /* plan all vectors with the dictionary */
@@ -355,21 +314,47 @@ dict_adopt(Encoder *enc, const ColDict *dict)
 	{
 		ColVector *header = &enc->headers[v];
 
-		if (is_empty(enc, v))
+		if (column_vector_empty(enc, v))
 			continue;
 		header->encoding = COL_ENC_DICT;
 		header->width = (uint8) dict_width(dict, v);
 		header->min = dict->low[v];
 		header->max = dict->high[v];
-		enc->facts[v].bytes = validity_bytes(enc, v) + LANES_BYTES(header->width);
+		enc->facts[v].bytes = column_validity_bytes(enc, v) + LANES_BYTES(header->width);
 	}
 	desc->flags |= COL_FLAG_DICT;
 	desc->divisor = 1;
 	desc->min = 0;
 	desc->max = dict->count - 1;
-	desc->dict_offset = enc->vectors * (uint32) sizeof(ColVector);
-	desc->dict_bytes = (uint32) dict->bytes;
-	desc->dict_count = dict->count;
+	place_dict(enc, (uint32) dict->bytes, dict->count);
+}
+
+/*
+ * Symbols for strings without a dictionary, and for those whose dictionary is most of what they take: there
+ * the dictionary goes if it takes much more.  Returns the dictionary that is left.
+ */
+static ColDict *
+symbols_try(Encoder *enc, ColDict *dict)
+{
+	uint64 limit = PG_UINT64_MAX;
+
+	if (enc->in->store != COL_STORE_BYTES)
+		return dict;
+	if (dict != NULL)
+	{
+		uint64 bytes = dict_planned_bytes(enc, dict);
+
+		if (dict->bytes < bytes / 2)
+			return dict;
+		limit = bytes / 5 * 4;
+	}
+	if (!column_try_symbols(enc, limit))
+		return dict;
+	enc->desc->flags |= COL_FLAG_SYMBOLS;
+	place_dict(enc, fsst_symbols_bytes(enc->symbols), fsst_symbols(enc->symbols));
+	if (dict != NULL)
+		column_dict_free(dict);
+	return NULL;
 }
 
 /* ---- writing ---- */
@@ -402,9 +387,8 @@ write_dict(const Encoder *enc, const ColDict *dict, uint8 *dst)
 	}
 }
 
-/* LANES_BYTES(width) of 1,024 fields; dst is zero and aligned */
-static void
-write_fields(const uint64 *fields, uint32 width, uint8 *dst)
+void
+column_write_fields(const uint64 *fields, uint32 width, uint8 *dst)
 {
 	uint16 fields16[LANES_VECTOR_ROWS];
 	uint32 fields32[LANES_VECTOR_ROWS];
@@ -427,7 +411,7 @@ write_fields(const uint64 *fields, uint32 width, uint8 *dst)
 		lanes_pack32(fields32, width, (uint32 *) dst);
 }
 
-/* the fields of a vector that has any: multiples of the divisor, positions or lengths; NULLs 0 */
+/* the fields of a vector of codes or positions: multiples of the divisor, or positions; NULLs 0 */
 static void
 make_fields(const Encoder *enc, const ColDict *dict, uint32 v, uint64 *fields)
 {
@@ -444,10 +428,8 @@ make_fields(const Encoder *enc, const ColDict *dict, uint32 v, uint64 *fields)
 			continue;
 		if (header->encoding == COL_ENC_DICT)
 			fields[i] = dict->positions[start + i] - header->min;
-		else if (header->encoding == COL_ENC_LANES)
-			fields[i] = quotient(&divisor, in->codes[start + i] - header->min);
 		else
-			fields[i] = column_input_span(in, start + i).bytes - enc->facts[v].shortest;
+			fields[i] = quotient(&divisor, in->codes[start + i] - header->min);
 	}
 }
 
@@ -457,41 +439,7 @@ write_lanes(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst)
 	uint64 fields[LANES_VECTOR_ROWS];
 
 	make_fields(enc, dict, v, fields);
-	write_fields(fields, enc->headers[v].width, dst);
-}
-
-/* the values of a PLAIN vector, side by side */
-static void
-write_spans(const Encoder *enc, uint32 v, uint8 *dst)
-{
-	const ColInput *in = enc->in;
-	uint32 start = v * COL_VECTOR_ROWS;
-	uint32 end = start + column_input_rows(in, v);
-
-	for (uint32 row = start; row < end; row++)
-		if (!column_input_null(in, row))
-		{
-			ColSpan span = column_input_span(in, row);
-
-			memcpy(dst, span.data, span.bytes);
-			dst += span.bytes;
-		}
-		else if (in->store == COL_STORE_FIXED)
-			dst += in->typlen; /* a NULL has a slot, of zeroes */
-}
-
-/* all of a PLAIN payload of BYTES behind the validity bitmap; dst is zero and aligned */
-static void
-write_plain_bytes(const Encoder *enc, uint32 v, uint8 *dst)
-{
-	const VectorFacts *facts = &enc->facts[v];
-	uint32 total = (uint32) facts->total;
-
-	memcpy(dst, &facts->shortest, sizeof(uint32));
-	memcpy(dst + sizeof(uint32), &total, sizeof(uint32));
-	dst += 2 * sizeof(uint32);
-	write_lanes(enc, NULL, v, dst);
-	write_spans(enc, v, dst + LANES_BYTES(enc->headers[v].width));
+	column_write_fields(fields, enc->headers[v].width, dst);
 }
 
 static void
@@ -501,7 +449,7 @@ write_payload(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst)
 	const ColVector *header = &enc->headers[v];
 	const VectorFacts *facts = &enc->facts[v];
 
-	if (validity_bytes(enc, v) > 0)
+	if (column_validity_bytes(enc, v) > 0)
 	{
 		for (uint32 i = 0; i < column_input_rows(in, v); i++)
 			if (!column_input_null(in, v * COL_VECTOR_ROWS + i))
@@ -516,16 +464,12 @@ write_payload(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst)
 	}
 	else if (header->encoding == COL_ENC_LANES || header->encoding == COL_ENC_DICT)
 		write_lanes(enc, dict, v, dst);
-	else if (header->encoding == COL_ENC_PLAIN && in->store == COL_STORE_BYTES)
-		write_plain_bytes(enc, v, dst);
 	else if (header->encoding == COL_ENC_PLAIN)
-		write_spans(enc, v, dst);
+		column_write_plain(enc, v, dst);
 	else if (header->encoding == COL_ENC_PGLZ)
-	{
-		memcpy(dst, &facts->raw_bytes, sizeof(uint32));
-		memcpy(dst + sizeof(uint32), &facts->stream_bytes, sizeof(uint32));
-		memcpy(dst + 2 * sizeof(uint32), facts->stream, facts->stream_bytes);
-	}
+		column_write_pglz(enc, v, dst);
+	else if (header->encoding == COL_ENC_FSST)
+		column_write_fsst(enc, v, dst);
 }
 
 static uint8 *
@@ -536,13 +480,16 @@ write_chunk(Encoder *enc, const ColDict *dict)
 	uint64 end = headers_bytes + COL_ALIGN((uint64) desc->dict_bytes);
 	uint8 *chunk;
 
-	desc->chunk_bytes = end + planned_bytes(enc);
+	desc->chunk_bytes = end + column_planned_bytes(enc);
 	/* palloc refuses far less than 2^32 bytes, so no 32-bit number below can overflow */
 	chunk = palloc0(desc->chunk_bytes);
 	Assert(desc->chunk_bytes <= UINT32_MAX);
 	if (dict != NULL)
-	{
 		write_dict(enc, dict, chunk + desc->dict_offset);
+	else if (enc->symbols != NULL)
+		fsst_write_symbols(enc->symbols, chunk + desc->dict_offset);
+	if (desc->dict_bytes > 0)
+	{
 		desc->dict_crc = column_crc(chunk + desc->dict_offset, desc->dict_bytes);
 	}
 	for (uint32 v = 0; v < enc->vectors; v++)
@@ -560,54 +507,6 @@ write_chunk(Encoder *enc, const ColDict *dict)
 	desc->vectors_crc = column_crc(chunk, headers_bytes);
 	desc->chunk_crc = column_crc(chunk, desc->chunk_bytes);
 	return chunk;
-}
-
-/* ---- compression ---- */
-
-/* the stream of a vector's plain bytes; NULL if it does not pay */
-static uint8 *
-compress(const uint8 *plain, uint32 bytes, uint32 *stream_bytes)
-{
-	uint8 *stream = palloc(COLUMN_COMPRESS_ROOM(bytes));
-	uint32 used = 0;
-
-	if (bytes < PROBE_WORTH || column_compress(plain + (bytes - PROBE_BYTES) / 2, PROBE_BYTES,
-											   PROBE_PERCENT_MAX, stream) > 0)
-		used = column_compress(plain, bytes, COMPRESS_PERCENT_MAX, stream);
-	if (used == 0)
-	{
-		pfree(stream);
-		return NULL;
-	}
-	*stream_bytes = used;
-	return repalloc(stream, used);
-}
-
-/* Plan a PLAIN vector of long values as PGLZ if that pays. */
-static void
-try_compression(Encoder *enc, uint32 v)
-{
-	const ColInput *in = enc->in;
-	ColVector *header = &enc->headers[v];
-	VectorFacts *facts = &enc->facts[v];
-	uint32 values = column_input_rows(in, v) - header->null_count;
-	uint64 bytes = facts->bytes - validity_bytes(enc, v);
-	uint64 compressed;
-	uint8 *plain;
-
-	if (in->store != COL_STORE_BYTES || header->encoding != COL_ENC_PLAIN ||
-		facts->total < values * (uint64) COMPRESS_LENGTH_MIN || bytes > COL_PGLZ_RAW_MAX)
-		return;
-	plain = palloc0(bytes);
-	write_plain_bytes(enc, v, plain);
-	facts->stream = compress(plain, (uint32) bytes, &facts->stream_bytes);
-	pfree(plain);
-	compressed = 2 * sizeof(uint32) + (uint64) facts->stream_bytes;
-	if (facts->stream == NULL || compressed * 100 > bytes * COMPRESS_PERCENT_MAX)
-		return;
-	facts->raw_bytes = (uint32) bytes;
-	facts->bytes += compressed - bytes;
-	header->encoding = COL_ENC_PGLZ;
 }
 
 /* ---- the column ---- */
@@ -645,7 +544,7 @@ summarize(Encoder *enc)
 	desc->vectors = (uint16) enc->vectors;
 	desc->min = PG_UINT64_MAX;
 	for (uint32 v = 0; v < enc->vectors; v++)
-		if (!is_empty(enc, v))
+		if (!column_vector_empty(enc, v))
 		{
 			desc->min = Min(desc->min, enc->headers[v].min);
 			desc->max = Max(desc->max, enc->headers[v].max);
@@ -694,17 +593,16 @@ column_encode(const ColInput *in, ColDesc *desc)
 	for (uint32 v = 0; v < enc->vectors; v++)
 	{
 		plan_vector(enc, v);
-		try_compression(enc, v);
+		column_try_compression(enc, v);
 	}
 	dict = dict_try(enc);
+	dict = symbols_try(enc, dict);
 	if (dict != NULL)
 		dict_adopt(enc, dict);
 	chunk = write_chunk(enc, dict);
 	if (dict != NULL)
 		column_dict_free(dict);
-	for (uint32 v = 0; v < enc->vectors; v++)
-		if (enc->facts[v].stream != NULL)
-			pfree(enc->facts[v].stream);
+	column_free_strings(enc);
 	pfree(enc);
 	return chunk;
 }

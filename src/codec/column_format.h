@@ -4,7 +4,7 @@
  *
  * A chunk is a run of bytes of the group's stream (rowgroup_format.h):
  *
- *		ColVector[vectors] | dictionary | payload of vector 0 | payload of vector 1 | ...
+ *		ColVector[vectors] | dictionary or symbols | payload of vector 0 | payload of vector 1 | ...
  *
  * Every part starts at the first multiple of 8 bytes (from the chunk's start) behind
  * the one before, and the chunk ends at one; gaps are zeroes.  Integers are in machine byte order, as in all of PostgreSQL's files.
@@ -38,9 +38,12 @@
  *	PGLZ      BYTES  uint32 raw_bytes, uint32 compressed_bytes, then    as PLAIN, of the
  *	                 so many bytes of pglz, which give raw_bytes bytes  raw bytes
  *	                 of PLAIN; width as there
+ *	FSST      BYTES  uint32 shortest, uint32 total, uint32 raw_bytes,   as PLAIN, decoded
+ *	                 uint32 0, then as PLAIN, of encoded values;        by the symbols
+ *	                 raw_bytes is the total of the decoded ones
  *
  * (All arithmetic on codes is modulo 2^64.)  PLAIN BYTES: a NULL is empty, so `shortest` is 0 in
- * a vector with NULLs.  PGLZ: nothing of it is of use before all is decompressed, so
+ * a vector with NULLs, as it is in FSST.  PGLZ: nothing of it is of use before all is decompressed, so
  * only long values are worth it.
  *
  * The dictionary holds the distinct values of the whole chunk in ascending order
@@ -50,6 +53,9 @@
  *	FIXED	typlen bytes each
  *	BYTES	uint32 offsets[dict_count + 1], then the bytes; offsets count from the
  *			first of these bytes, offsets[0] = 0
+ *
+ * Symbols (COL_FLAG_SYMBOLS) are there for FSST vectors, in the place of a dictionary: dict_count of
+ * them, as codec/fsst.h has them on disk.
  *
  * A chunk with a dictionary has only DICT and NULLS vectors.  There are at most
  * COL_DICT_MAX entries, so the width of a DICT vector is at most 16.
@@ -71,8 +77,8 @@
 #define COL_VALIDITY_BYTES (COL_VECTOR_ROWS / 8)
 #define COL_CODE_BITS_MAX 64
 #define COL_DICT_MAX 65536
-/* PGLZ: a row group's most bytes are less (rowgroup_format.h) */
-#define COL_PGLZ_RAW_MAX (80 * 1024 * 1024)
+/* PGLZ and FSST: of a vector; a row group's most bytes are less (rowgroup_format.h) */
+#define COL_RAW_MAX (80 * 1024 * 1024)
 #define COL_ALIGN(n) (((n) + 7) & ~(uint64) 7)
 
 /* all enum values here are on disk: never reuse one, unknown = error */
@@ -111,9 +117,12 @@ typedef enum ColEncoding
 	COL_ENC_LANES = 2,
 	COL_ENC_DICT = 3,
 	COL_ENC_PLAIN = 4,
-	COL_ENC_PGLZ = 5
-	/* to come: RLE, linear, ALP, FSST, ... */
+	COL_ENC_PGLZ = 5,
+	COL_ENC_FSST = 6
+	/* to come: RLE, linear, ALP, ... */
 } ColEncoding;
+
+#define COL_ENC_COUNT (COL_ENC_FSST + 1)
 
 /* header of a vector, 32 bytes; those of a chunk lie together (rule V4) */
 typedef struct ColVector
@@ -136,7 +145,8 @@ StaticAssertDecl(sizeof(ColVector) == 32, "ColVector is 32 bytes on disk");
 #define COL_FLAG_FINITE 0x0008		 /* floats: no NaN, no infinity, no -0 */
 #define COL_FLAG_SORTED 0x0010		 /* codes or bytes never descend, no NULL */
 #define COL_FLAG_TYPMOD_SCALE 0x0020 /* numeric: every display scale is the typmod's */
-#define COL_FLAGS_VALID 0x003F
+#define COL_FLAG_SYMBOLS 0x0040		 /* there are symbols; no dictionary */
+#define COL_FLAGS_VALID 0x007F
 
 /* descriptor of a column, 128 bytes; they follow the group's header */
 typedef struct ColDesc
@@ -159,7 +169,7 @@ typedef struct ColDesc
 	uint64 raw_bytes;	 /* what the values took before, for statistics */
 	uint64 min;
 	uint64 max;
-	uint32 dict_offset; /* from the chunk's start */
+	uint32 dict_offset; /* of dictionary or symbols, from the chunk's start */
 	uint32 dict_bytes;
 	uint32 dict_count;
 	uint32 dict_crc;

@@ -14,7 +14,7 @@
 #define COLUMN_COMPRESS_ROOM(bytes) ((Size) (bytes) + 4)
 
 /*
- * Compress to less than `percent` (1..100) of 0 < bytes <= COL_PGLZ_RAW_MAX.  Returns the bytes
+ * Compress to less than `percent` (1..100) of 0 < bytes <= COL_RAW_MAX.  Returns the bytes
  * written, 0 if that many do not suffice.
  */
 extern uint32 column_compress(const uint8 *src, uint32 bytes, uint32 percent, uint8 *dst);

@@ -100,6 +100,8 @@ encoding_name(uint8 encoding)
 			return "plain";
 		case COL_ENC_PGLZ:
 			return "compressed";
+		case COL_ENC_FSST:
+			return "fsst";
 	}
 	return "unknown";
 }
@@ -109,14 +111,14 @@ static void
 describe_column(StringInfo buf, RgGroup *group, int column, const char *name)
 {
 	const ColDesc *desc = rg_column(group, column);
-	uint32 counts[COL_ENC_PGLZ + 1] = { 0 };
+	uint32 counts[COL_ENC_COUNT] = { 0 };
 	const char *separator = "";
 
 	for (uint32 i = 0; i < rg_header(group)->vectors; i++)
 	{
 		const ColVector *vector = rg_vector_header(group, column, i);
 
-		counts[vector == NULL ? COL_ENC_NULLS : Min(vector->encoding, COL_ENC_PGLZ)]++;
+		counts[vector == NULL ? COL_ENC_NULLS : vector->encoding]++;
 	}
 	escape_json(buf, name);
 	appendStringInfoString(buf, ": {\"encodings\": {");

@@ -66,7 +66,10 @@ StaticAssertDecl(RG_PAGE_PAYLOAD % 8 == 0, "payload is a multiple of 8");
 StaticAssertDecl(BLCKSZ >= 8192 && BLCKSZ <= 32768, "block size 8 to 32 kB");
 
 #define RG_MAGIC 0x47524D4F /* "OMRG" */
-#define RG_VERSION 1
+/*
+ * 2: vectors of FSST, symbols.  Version 1 has all else alike, so both are read by the same code.
+ */
+#define RG_VERSION 2
 
 #define RG_FLAG_XMIN 0x0001
 #define RG_FLAGS_VALID 0x0001

@@ -38,6 +38,7 @@ typedef struct RgColumn
 	/* checked, in memory of the group; NULL before first use */
 	const ColVector *vectors;
 	const uint8 *dict;
+	const FsstTable *symbols;
 
 	/* dictionary entries as datums: 0 = not made yet; where they stand */
 	Datum *dict_datums;
@@ -55,7 +56,7 @@ typedef struct RgColumn
 	/* vectors whose payload has been found sound, a bit each; the one that a single value was read of last, in place */
 	uint64 checked[RG_VECTORS_MAX / 64];
 	int in_place_vector;
-	ColSpan *spans; /* its values if they are BYTES, from the second one on */
+	ColSpan *spans; /* its values, as stored, if they are BYTES, from the second one on */
 	int spans_vector;
 } RgColumn;
 
@@ -106,9 +107,10 @@ rg_prefix(const uint8 *data, uint32 bytes)
 	return prefix;
 }
 
-/* vector headers and dictionary of a column with values, read and checked */
+/* vector headers, dictionary and symbols of a column with values, read and checked; NULL if it has none */
 extern const ColVector *rg_load_vectors(RgGroup *group, RgColumn *col);
 extern const uint8 *rg_load_dict(RgGroup *group, RgColumn *col);
+extern const FsstTable *rg_load_symbols(RgGroup *group, RgColumn *col);
 
 /*
  * rg_payload --- a vector's payload and its header, checked and fit to decode; good until the

@@ -288,27 +288,46 @@ rg_load_vectors(RgGroup *group, RgColumn *col)
 	return col->vectors;
 }
 
-/* NULL if the column has none */
+/* rg_read_dict --- dictionary or symbols as they are on disk, in memory of the group */
+static uint8 *
+rg_read_dict(RgGroup *group, const ColDesc *desc)
+{
+	uint64 offset = desc->chunk_offset + desc->dict_offset;
+	uint8 *dict = MemoryContextAllocExtended(group->context, desc->dict_bytes, MCXT_ALLOC_HUGE);
+	const char *wrong;
+
+	memcpy(dict, group->source->read(group->source, offset, desc->dict_bytes), desc->dict_bytes);
+	wrong = column_check_dict(desc, dict);
+	if (wrong != NULL)
+		pfree(dict);
+	rg_check(group, offset, wrong);
+	return dict;
+}
+
 const uint8 *
 rg_load_dict(RgGroup *group, RgColumn *col)
 {
+	if (col->dict == NULL && (col->desc->flags & COL_FLAG_DICT) != 0)
+		col->dict = rg_read_dict(group, col->desc);
+	return col->dict;
+}
+
+const FsstTable *
+rg_load_symbols(RgGroup *group, RgColumn *col)
+{
 	const ColDesc *desc = col->desc;
 
-	if (col->dict == NULL && (desc->flags & COL_FLAG_DICT) != 0)
+	if (col->symbols == NULL && (desc->flags & COL_FLAG_SYMBOLS) != 0)
 	{
-		uint64 offset = desc->chunk_offset + desc->dict_offset;
-		uint8 *dict = MemoryContextAllocExtended(group->context, desc->dict_bytes, MCXT_ALLOC_HUGE);
-		const char *wrong;
+		FsstTable *symbols = MemoryContextAlloc(group->context, sizeof(*symbols));
+		uint8 *stored = rg_read_dict(group, desc);
 
-		memcpy(dict, group->source->read(group->source, offset, desc->dict_bytes),
-			   desc->dict_bytes);
-		wrong = column_check_dict(desc, dict);
-		if (wrong != NULL)
-			pfree(dict);
-		rg_check(group, offset, wrong);
-		col->dict = dict;
+		rg_check(group, desc->chunk_offset + desc->dict_offset,
+				 fsst_read_symbols(symbols, stored, desc->dict_count, desc->dict_bytes));
+		pfree(stored);
+		col->symbols = symbols;
 	}
-	return col->dict;
+	return col->symbols;
 }
 
 const uint8 *
@@ -337,7 +356,7 @@ rg_payload(RgGroup *group, RgColumn *col, uint32 vector, bool keep, const ColVec
 		ColVector *plain = keep ? &col->payload_header : &group->expanded_header;
 		char *out = rg_room(group, room, column_expanded_bytes(stored, rows, payload));
 
-		rg_check(group, offset, column_expand(stored, rows, payload, plain, (uint8 *) out));
+		rg_check(group, offset, column_expand(stored, rows, payload, NULL, plain, (uint8 *) out));
 		payload = (const uint8 *) out;
 		*header = plain;
 	}
@@ -468,8 +487,45 @@ rg_decode_numerics(RgGroup *group, RgColumn *col, const ColVector *header, uint3
 	}
 }
 
+/*
+ * rg_decode_strings --- the values of an FSST vector, whose spans are those of the encoded ones.
+ *
+ * There is room for the bytes that the payload promises, with what surrounds each value: no value may take more.
+ */
 static void
-rg_decode_spans(RgGroup *group, RgColumn *col, const ColVector *header, uint32 rows,
+rg_decode_strings(RgGroup *group, RgColumn *col, uint32 vector, uint32 rows, Size total)
+{
+	RgVector *decoded = col->decoded;
+	const ColSpan *spans = group->scratch->spans;
+	/* what is behind the last value makes it faster */
+	Size room = total + rows * rg_reference_room(col, 0) + 4 * FSST_SYMBOL_BYTES_MAX;
+	char *at = rg_room(group, &col->room, room);
+	const char *end = at + room;
+
+	for (uint32 i = 0; i < rows; i++)
+	{
+		Size bytes;
+
+		decoded->values[i] = (Datum) 0;
+		if (decoded->nulls[i])
+			continue;
+		decoded->values[i] = PointerGetDatum(at);
+		bytes = fsst_decode(col->symbols, spans[i].data, spans[i].bytes, (uint8 *) VARDATA(at),
+							end - VARDATA(at));
+		if (unlikely(bytes == FSST_DAMAGED || bytes > total))
+			rg_check(group, col->desc->chunk_offset + col->vectors[vector].offset,
+					 "encoded value is damaged or too long");
+		total -= bytes;
+		SET_VARSIZE(at, bytes + VARHDRSZ);
+		at += TYPEALIGN(col->align, bytes + VARHDRSZ);
+	}
+	if (unlikely(total != 0))
+		rg_check(group, col->desc->chunk_offset + col->vectors[vector].offset,
+				 "encoded values are too short");
+}
+
+static void
+rg_decode_spans(RgGroup *group, RgColumn *col, uint32 vector, const ColVector *header, uint32 rows,
 				const uint8 *payload)
 {
 	RgVector *decoded = col->decoded;
@@ -483,6 +539,11 @@ rg_decode_spans(RgGroup *group, RgColumn *col, const ColVector *header, uint32 r
 		at = rg_room(group, &col->room, rg_reference_room(col, spans[0].bytes));
 		rg_reference(col, at, spans[0]);
 		rg_fill(decoded, rows, PointerGetDatum(at));
+		return;
+	}
+	if (header->encoding == COL_ENC_FSST)
+	{
+		rg_decode_strings(group, col, vector, rows, column_raw_bytes(header, rows, payload));
 		return;
 	}
 	for (uint32 i = 0; i < rows; i++)
@@ -515,6 +576,8 @@ rg_decode(RgGroup *group, RgColumn *col, uint32 vector)
 		desc->dict_bytes <= RG_DICT_DATUMS_MAX)
 		rg_dict_datums_init(group, col);
 
+	if (header->encoding == COL_ENC_FSST)
+		(void) rg_load_symbols(group, col);
 	payload = rg_payload(group, col, vector, false, &header);
 	column_decode_nulls(header, rows, payload, decoded->nulls);
 	decoded->any_null = header->null_count > 0;
@@ -531,7 +594,7 @@ rg_decode(RgGroup *group, RgColumn *col, uint32 vector)
 	else if (desc->store == COL_STORE_CODE)
 		rg_decode_numerics(group, col, header, rows, payload);
 	else
-		rg_decode_spans(group, col, header, rows, payload);
+		rg_decode_spans(group, col, vector, header, rows, payload);
 }
 
 const RgVector *

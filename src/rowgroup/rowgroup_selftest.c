@@ -66,7 +66,8 @@ typedef struct TestState
 	MemoryContext scratch;
 	int64 compared;
 	int64 excluded;
-	int64 compressed; /* vectors */
+	int64 compressed; /* vectors: by pglz, by symbols */
+	int64 symbols;
 	instr_time append_time, encode_time, decode_time, value_time;
 	int64 appended, encoded, decoded, read;
 	Size stream_bytes;
@@ -144,6 +145,7 @@ test_vectors(TestState *state, RgGroup *group, uint32 first)
 			const ColVector *stored = rg_vector_header(group, att, v);
 
 			state->compressed += stored != NULL && stored->encoding == COL_ENC_PGLZ;
+			state->symbols += stored != NULL && stored->encoding == COL_ENC_FSST;
 			INSTR_TIME_SET_CURRENT(start);
 			vector = rg_vector(group, att, v);
 			INSTR_TIME_SET_CURRENT(end);
@@ -638,10 +640,11 @@ omendb_rowgroup_selftest(PG_FUNCTION_ARGS)
 
 	elog(DEBUG1,
 		 "ns a value: append %.1f, encode %.1f, decode %.1f, single values with comparison %.1f; "
-		 "%zu bytes, " INT64_FORMAT " vectors excluded, " INT64_FORMAT " decompressed",
+		 "%zu bytes, " INT64_FORMAT " vectors excluded, " INT64_FORMAT
+		 " decompressed, " INT64_FORMAT " decoded by symbols",
 		 test_ns(state->append_time, state->appended), test_ns(state->encode_time, state->encoded),
 		 test_ns(state->decode_time, state->decoded), test_ns(state->value_time, state->read),
-		 state->stream_bytes, state->excluded, state->compressed);
+		 state->stream_bytes, state->excluded, state->compressed, state->symbols);
 	table_close(rel, AccessShareLock);
 	PG_RETURN_INT64(state->compared);
 }

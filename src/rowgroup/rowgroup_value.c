@@ -104,7 +104,8 @@ rg_span(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool again, cons
 
 	if (col->spans_vector == (int) vector)
 		return col->spans[i];
-	if (!again || header->encoding != COL_ENC_PLAIN || col->desc->store != COL_STORE_BYTES)
+	if (!again || col->desc->store != COL_STORE_BYTES ||
+		(header->encoding != COL_ENC_PLAIN && header->encoding != COL_ENC_FSST))
 		return column_span_at(col->desc, header, rows, payload, col->dict, i);
 
 	if (col->spans == NULL)
@@ -114,7 +115,29 @@ rg_span(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool again, cons
 	return col->spans[i];
 }
 
-/* rg_plain_value --- a value of a PLAIN vector: what tells its place, and then the value, is read, not the others */
+/* rg_span_datum --- a value of a FIXED or BYTES column from its span, in the current context */
+static Datum
+rg_span_datum(RgGroup *group, RgColumn *col, uint32 vector, ColSpan span)
+{
+	char *at;
+	Size bytes;
+
+	if (col->vectors[vector].encoding != COL_ENC_FSST)
+	{
+		at = palloc(span.bytes + VARHDRSZ);
+		rg_reference(col, at, span);
+		return PointerGetDatum(at);
+	}
+	bytes = fsst_decoded_bytes(col->symbols, span.data, span.bytes);
+	at = palloc(bytes + VARHDRSZ);
+	if (fsst_decode(col->symbols, span.data, span.bytes, (uint8 *) VARDATA(at), bytes) != bytes)
+		group->source->damaged(group->source, col->desc->chunk_offset + col->vectors[vector].offset,
+							   "encoded value is damaged or too long");
+	SET_VARSIZE(at, bytes + VARHDRSZ);
+	return PointerGetDatum(at);
+}
+
+/* rg_plain_value --- a value of a PLAIN or FSST vector: what tells its place, and then the value, is read, not the others */
 static Datum
 rg_plain_value(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool *isnull)
 {
@@ -125,7 +148,6 @@ rg_plain_value(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool *isn
 	const uint8 *head = (const uint8 *) "";
 	uint32 place;
 	ColSpan span;
-	char *at;
 
 	if (head_bytes > 0)
 		head = group->source->read(group->source, offset, head_bytes);
@@ -138,9 +160,7 @@ rg_plain_value(RgGroup *group, RgColumn *col, uint32 vector, uint32 i, bool *isn
 	span.data = (const uint8 *) "";
 	if (span.bytes > 0)
 		span.data = group->source->read(group->source, offset + place, span.bytes);
-	at = palloc(span.bytes + VARHDRSZ);
-	rg_reference(col, at, span);
-	return PointerGetDatum(at);
+	return rg_span_datum(group, col, vector, span);
 }
 
 Datum
@@ -155,7 +175,6 @@ rg_value(RgGroup *group, int column, uint32 row, bool *isnull)
 	const uint8 *dict;
 	uint32 rows;
 	bool again;
-	ColSpan span;
 	char *at;
 
 	Assert(column >= 0 && column < group->natts);
@@ -177,7 +196,11 @@ rg_value(RgGroup *group, int column, uint32 row, bool *isnull)
 	(void) rg_load_vectors(group, col);
 	rows = rg_vector_rows(group, vector);
 	again = col->payload_vector == (int) vector;
-	if (col->vectors[vector].encoding == COL_ENC_PLAIN && rg_is_in_place(col, vector))
+	if (col->vectors[vector].encoding == COL_ENC_FSST)
+		(void) rg_load_symbols(group, col);
+	if ((col->vectors[vector].encoding == COL_ENC_PLAIN ||
+		 col->vectors[vector].encoding == COL_ENC_FSST) &&
+		rg_is_in_place(col, vector))
 		return rg_plain_value(group, col, vector, i, isnull);
 	/* before the payload: reading it may move that */
 	dict = col->vectors[vector].encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
@@ -198,10 +221,8 @@ rg_value(RgGroup *group, int column, uint32 row, bool *isnull)
 		rg_numeric(at, desc, code);
 		return PointerGetDatum(at);
 	}
-	span = rg_span(group, col, vector, i, again, header, payload);
-	at = palloc(span.bytes + VARHDRSZ);
-	rg_reference(col, at, span);
-	return PointerGetDatum(at);
+	return rg_span_datum(group, col, vector,
+						 rg_span(group, col, vector, i, again, header, payload));
 }
 
 TransactionId

@@ -22,6 +22,7 @@ typedef struct RgVerify
 	RgCodeForm form; /* pass-by-value types */
 	uint8 *chunk;	 /* aligned copy */
 	const uint8 *dict;
+	FsstTable symbols;
 
 	/* over all vectors so far */
 	bool any;
@@ -93,12 +94,19 @@ rg_verify_dict(RgVerify *verify)
 	const ColDesc *desc = verify->desc;
 	uint64 end = desc->dict_offset + desc->dict_bytes;
 
-	if ((desc->flags & COL_FLAG_DICT) == 0)
+	if ((desc->flags & (COL_FLAG_DICT | COL_FLAG_SYMBOLS)) == 0)
 		return;
 	verify->dict = verify->chunk + desc->dict_offset;
 	rg_verify_damaged(verify, desc->dict_offset, column_check_dict(desc, verify->dict));
 	if (!rg_all_zero(verify->chunk + end, COL_ALIGN(end) - end))
 		rg_verify_damaged(verify, end, "gap behind the dictionary is not zero");
+	if ((desc->flags & COL_FLAG_SYMBOLS) != 0)
+	{
+		rg_verify_damaged(
+			verify, desc->dict_offset,
+			fsst_read_symbols(&verify->symbols, verify->dict, desc->dict_count, desc->dict_bytes));
+		return;
+	}
 
 	for (uint32 i = 1; i < desc->dict_count; i++)
 	{
@@ -167,13 +175,14 @@ rg_verify_vector(RgVerify *verify, const ColVector *header, uint32 rows)
 		rg_verify_damaged(verify, end, "gap behind a vector is not zero");
 	if (header->encoding == COL_ENC_NULLS)
 		return;
-	if (header->encoding == COL_ENC_PGLZ)
+	if (column_is_compressed(header))
 	{
 		done = verify->expanded;
 		verify->expanded =
 			palloc_extended(column_expanded_bytes(header, rows, payload), MCXT_ALLOC_HUGE);
-		rg_verify_damaged(verify, header->offset,
-						  column_expand(header, rows, payload, &plain, verify->expanded));
+		rg_verify_damaged(
+			verify, header->offset,
+			column_expand(header, rows, payload, &verify->symbols, &plain, verify->expanded));
 		payload = verify->expanded;
 		header = &plain;
 	}

@@ -18,10 +18,10 @@ changes(uint8 choice, const uint8 *data, size_t size)
 	uint32 rows = 1 + choice * 9U;
 	NullDist nulls = (NullDist) (choice / 2 % NULLS_DIST_COUNT);
 	/* of the long ones those that compress */
-	uint32 spans = choice / 8 % (SPANS_LONG + 1);
+	uint32 spans = choice / 8 % (SPANS_LONG + 2);
 	TestColumn c =
 		choice % 2
-			? test_bytes(spans == SPANS_LONG ? SPANS_RUNS : (SpanDist) spans, rows, nulls)
+			? test_bytes((SpanDist) (spans >= SPANS_LONG ? spans + 1 : spans), rows, nulls)
 			: test_codes((CodeDist) (choice / 8 % CODES_DIST_COUNT), COL_ORDER_FLOAT8, rows, nulls);
 	ColDesc desc = { 0 };
 	PokeCount count = { 0 };
@@ -95,9 +95,9 @@ round_trip(TestColumn *c)
 			check(column_check_payload(&desc, vector, rows, payload) == NULL, "payload");
 			free(expanded);
 			expanded = NULL;
-			if (vector->encoding == COL_ENC_PGLZ)
+			if (column_is_compressed(vector))
 			{
-				expanded = test_expand(vector, rows, payload, &plain);
+				expanded = test_expand(&desc, vector, rows, payload, dict, &plain);
 				check(expanded != NULL, "expanded");
 			}
 		}

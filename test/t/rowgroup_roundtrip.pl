@@ -193,6 +193,20 @@ SQL
 	return $err =~ /(\d+) bytes, \d+ vectors excluded, (\d+) decompressed/ ? ($1, $2) : (0, -1);
 }
 
+# how many vectors it decoded by symbols
+sub by_symbols
+{
+	my ($table, $columns) = @_;
+	my ($status, $out, $err) = $node->psql('postgres', <<"SQL");
+DROP TABLE IF EXISTS part;
+CREATE TEMP TABLE part AS SELECT $columns FROM $table;
+SET client_min_messages = debug1;
+SELECT rowgroup_selftest('part', 100000, 0, 0)
+SQL
+
+	return $err =~ /(\d+) decoded by symbols/ ? $1 : -1;
+}
+
 my ($bytes, $vectors) = compressed('documents', 'body');
 my $raw = query('SELECT sum(length(body)) FROM documents');
 cmp_ok($vectors, '>', 0, 'long text is compressed');
@@ -203,6 +217,19 @@ cmp_ok($vectors, '>=', 9, 'so are jsonb, bytea, and text with NULLs');
 is($vectors, 0, 'neither noise nor repeated values are');
 (undef, $vectors) = compressed('texts', '*');
 is($vectors, 0, 'nor is short text');
+
+# ---- short text, by symbols ----
+
+query(<<'SQL');
+CREATE TABLE remarks AS SELECT prose(i, 1 + (chance(i, 1) % 12)::int) AS body, CASE WHEN i % 3 > 0 THEN prose(i, 8) END AS sparse,
+	prose(i, 6)::bytea AS bin, prose(i, 5)::char(40) AS padded, jsonb_build_object('id', i, 'note', prose(i, 3)) AS js,
+	CASE WHEN i % 1500 = 7 THEN prose(i, 4000) ELSE prose(i, 3) END AS few_long, md5(i::text) AS hex,
+	decode(noise(i, 40), 'hex') AS random, prose(i % 5, 3) AS same
+	FROM generate_series(1, 3300) i;
+SQL
+whole('remarks', 'remarks', $_) for 1, 7, 1000, 1024, 1025, 100000;
+cmp_ok(by_symbols('remarks', $_), '>', 0, "$_ is encoded by symbols") for qw(body sparse bin padded js few_long hex);
+is(by_symbols('remarks', $_), 0, "$_ is not") for qw(random same);
 
 # ---- NULLs in vectors ----
 
@@ -239,7 +266,7 @@ whole('a table with dropped columns only', 'only_dropped', 2);
 
 # ---- damage ----
 
-whole("damaged $_", $_, 1100, damages => 150) for qw(numerics times others texts nulls columns documents);
+whole("damaged $_", $_, 1100, damages => 150) for qw(numerics times others texts nulls columns documents remarks);
 whole('damaged large values', 'large', 5, damages => 40);
 
 # ---- many rows ----

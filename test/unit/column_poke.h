@@ -73,6 +73,29 @@ poke_vector(const ColDesc *desc, const ColVector *vector, uint32 rows, const uin
 	free(codes);
 }
 
+/* each value of an FSST vector by itself, into room of its exact size */
+static inline void
+poke_strings(const ColDesc *desc, const ColVector *vector, uint32 rows, const uint8 *payload,
+			 const uint8 *dict)
+{
+	ColSpan *spans = malloc(rows * sizeof(ColSpan));
+	FsstTable symbols;
+
+	check(fsst_read_symbols(&symbols, dict, desc->dict_count, desc->dict_bytes) == NULL, "symbols");
+	column_decode_spans(desc, vector, rows, payload, dict, spans);
+	for (uint32 i = 0; i < rows; i++)
+	{
+		Size bytes = fsst_decoded_bytes(&symbols, spans[i].data, spans[i].bytes);
+		uint8 *out = malloc(bytes + (bytes == 0));
+		Size done = fsst_decode(&symbols, spans[i].data, spans[i].bytes, out, bytes);
+
+		check(bytes <= FSST_DECODED_MAX(spans[i].bytes), "decoded length");
+		check(done == bytes || done == FSST_DAMAGED, "encoded value");
+		free(out);
+	}
+	free(spans);
+}
+
 /* false if a check refused it */
 static inline bool
 poke_payload(const ColDesc *desc, const ColVector *vector, uint32 rows, const uint8 *payload,
@@ -83,12 +106,14 @@ poke_payload(const ColDesc *desc, const ColVector *vector, uint32 rows, const ui
 
 	if (column_check_payload(desc, vector, rows, payload) != NULL)
 		return false;
-	if (vector->encoding != COL_ENC_PGLZ)
+	if (!column_is_compressed(vector))
 	{
 		poke_vector(desc, vector, rows, payload, dict);
 		return true;
 	}
-	expanded = test_expand(vector, rows, payload, &plain);
+	if (vector->encoding == COL_ENC_FSST)
+		poke_strings(desc, vector, rows, payload, dict);
+	expanded = test_expand(desc, vector, rows, payload, dict, &plain);
 	if (expanded == NULL)
 		return false;
 	poke_vector(desc, &plain, rows, expanded, dict);
@@ -111,7 +136,7 @@ poke_column(const ColDesc *desc, const uint8 *chunk, uint32 bytes, uint32 rows, 
 	if (desc->store == COL_STORE_NONE || desc->chunk_bytes > bytes)
 		return;
 	vectors = (ColVector *) test_copy(chunk, desc->vectors * sizeof(ColVector), 0);
-	if (desc->flags & COL_FLAG_DICT)
+	if (desc->flags & (COL_FLAG_DICT | COL_FLAG_SYMBOLS))
 		dict = test_copy(chunk + desc->dict_offset, desc->dict_bytes, 0);
 	if (column_check_vectors(desc, vectors, rows) == NULL && column_check_dict(desc, dict) == NULL)
 	{
@@ -152,7 +177,7 @@ poke_repair(ColDesc *desc, uint8 *chunk, uint32 bytes)
 		memcpy(chunk + v * sizeof(header), &header, sizeof(header));
 	}
 	desc->vectors_crc = column_crc(chunk, headers);
-	if ((desc->flags & COL_FLAG_DICT) && (uint64) desc->dict_offset + desc->dict_bytes <= bytes)
+	if (desc->dict_bytes > 0 && (uint64) desc->dict_offset + desc->dict_bytes <= bytes)
 		desc->dict_crc = column_crc(chunk + desc->dict_offset, desc->dict_bytes);
 }
 

@@ -41,6 +41,7 @@ typedef enum SpanDist
 	SPANS_ZEROES, /* differ in trailing zero bytes only */
 	SPANS_LONG,	  /* lengths up to 5,000 */
 	SPANS_RUNS,	  /* lengths of 200 to 500, in runs of a byte: compressible */
+	SPANS_WORDS,  /* up to 8 words, and a byte by chance now and then: symbols pay */
 	SPANS_DIST_COUNT
 } SpanDist;
 
@@ -66,6 +67,11 @@ typedef struct TestColumn
 	uint32 *offsets;
 	int16 typlen;
 } TestColumn;
+
+static const char *const test_words[] = { "quickly", "deposits",	 "the",	  "furiously",
+										  "a",		 "packages",	 "sleep", "regular",
+										  "foxes",	 "\xC3\xA4rger", "0",	  "!?",
+										  "haggle",	 "bold",		 "ideas", "accounts" };
 
 static inline uint64
 test_code(CodeDist dist, uint32 row, uint64 salt)
@@ -136,6 +142,15 @@ test_span(SpanDist dist, uint32 row, uint8 *dst)
 
 				memset(dst + i, (int) unit_random_below(256), run);
 				i += run;
+			}
+			return length;
+		case SPANS_WORDS:
+			for (uint32 n = (uint32) unit_random_below(9); n > 0; n--)
+			{
+				length += (uint32) sprintf((char *) dst + length, "%s ",
+										   test_words[unit_random_below(lengthof(test_words))]);
+				if (unit_random_below(32) == 0)
+					dst[length++] = (uint8) unit_random();
 			}
 			return length;
 		case SPANS_LONG:
@@ -278,15 +293,20 @@ test_copy(const uint8 *src, Size bytes, Size skew)
 }
 
 /*
- * The payload of a vector of PGLZ as one of PLAIN and its header; the caller frees it.  NULL if it is
+ * The payload of a compressed vector as one of PLAIN and its header; the caller frees it.  NULL if it is
  * damaged.
  */
 static inline uint8 *
-test_expand(const ColVector *vector, uint32 rows, const uint8 *payload, ColVector *plain)
+test_expand(const ColDesc *desc, const ColVector *vector, uint32 rows, const uint8 *payload,
+			const uint8 *dict, ColVector *plain)
 {
 	uint8 *out = malloc(column_expanded_bytes(vector, rows, payload));
+	FsstTable symbols;
 
-	if (column_expand(vector, rows, payload, plain, out) != NULL)
+	if (desc->flags & COL_FLAG_SYMBOLS)
+		check(fsst_read_symbols(&symbols, dict, desc->dict_count, desc->dict_bytes) == NULL,
+			  "symbols");
+	if (column_expand(vector, rows, payload, &symbols, plain, out) != NULL)
 	{
 		free(out);
 		return NULL;

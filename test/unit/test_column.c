@@ -3,7 +3,7 @@
  *		The column codec: what was encoded is decoded, in bulk and one by one; zone
  *		maps, flags and sizes are what they have to be.
  */
-// sources: src/codec/lanes.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_encode.c src/codec/column_decode.c
+// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
 #include "column_testing.h"
 
 static const char *label; /* of the column at hand */
@@ -142,7 +142,7 @@ check_gaps(const ColDesc *desc, const uint8 *chunk)
 	const ColVector *vectors = (const ColVector *) chunk;
 	uint64 end = desc->vectors * sizeof(ColVector);
 
-	if (desc->flags & COL_FLAG_DICT)
+	if (desc->flags & (COL_FLAG_DICT | COL_FLAG_SYMBOLS))
 		end = desc->dict_offset + (uint64) desc->dict_bytes;
 	for (uint32 v = 0; v <= desc->vectors; v++)
 	{
@@ -205,6 +205,31 @@ check_spans(const TestColumn *c, const ColDesc *desc, const ColVector *vector, u
 	free(spans);
 }
 
+/* values of an FSST vector one by one, in room of their size */
+static void
+check_strings(const TestColumn *c, const ColDesc *desc, const ColVector *vector, uint32 start,
+			  uint32 rows, const uint8 *payload, const uint8 *dict)
+{
+	FsstTable symbols;
+	uint32 step = c->in.rows > 5000 ? 97 : 1;
+
+	check(fsst_read_symbols(&symbols, dict, desc->dict_count, desc->dict_bytes) == NULL,
+		  "%s: symbols", label);
+	for (uint32 i = 0; i < rows; i += step)
+	{
+		ColSpan encoded = column_span_at(desc, vector, rows, payload, dict, i);
+		uint32 bytes = (uint32) fsst_decoded_bytes(&symbols, encoded.data, encoded.bytes);
+		uint8 *out = malloc(bytes + (bytes == 0));
+
+		check(fsst_decode(&symbols, encoded.data, encoded.bytes, out, bytes) == bytes,
+			  "%s: row %u decodes", label, start + i);
+		check(is_null(c, start + i) ? bytes == 0
+									: compare((ColSpan){ out, bytes }, value_of(c, start + i)) == 0,
+			  "%s: encoded value of row %u", label, start + i);
+		free(out);
+	}
+}
+
 static void
 check_vector(const TestColumn *c, const ColDesc *desc, const uint8 *chunk, uint32 v,
 			 const uint8 *dict)
@@ -220,9 +245,11 @@ check_vector(const TestColumn *c, const ColDesc *desc, const uint8 *chunk, uint3
 	const char *wrong = column_check_payload(desc, vector, rows, payload);
 
 	check(wrong == NULL, "%s: vector %u: %s", label, v, wrong);
-	if (vector->encoding == COL_ENC_PGLZ)
+	if (vector->encoding == COL_ENC_FSST)
+		check_strings(c, desc, vector, start, rows, payload, dict);
+	if (column_is_compressed(vector))
 	{
-		uint8 *expanded = test_expand(vector, rows, payload, &plain);
+		uint8 *expanded = test_expand(desc, vector, rows, payload, dict, &plain);
 
 		check(expanded != NULL, "%s: vector %u does not expand", label, v);
 		check(plain.bytes == column_expanded_bytes(vector, rows, payload) &&
@@ -316,7 +343,7 @@ verify(TestColumn c, const char *what, ColVector *first)
 	{
 		wrong = column_check_vectors(&desc, (ColVector *) chunk, c.in.rows);
 		check(wrong == NULL, "%s: %s", label, wrong);
-		if (desc.flags & COL_FLAG_DICT)
+		if (desc.flags & (COL_FLAG_DICT | COL_FLAG_SYMBOLS))
 			dict = test_copy(chunk + desc.dict_offset, desc.dict_bytes, 0);
 		wrong = column_check_dict(&desc, dict);
 		check(wrong == NULL, "%s: %s", label, wrong);
@@ -411,8 +438,8 @@ whole_groups(void)
 	desc = verify(test_bytes(SPANS_SOME, rows, NULLS_SPARSE), "some strings", &first);
 	width = first.width;
 	ok(desc.dict_count == 1000 && width == 10, "a thousand strings take a dictionary and 10 bits");
-	desc = verify(test_bytes(SPANS_ORDERED, rows, NULLS_NONE), "ordered strings", NULL);
-	ok((desc.flags & COL_FLAG_SORTED) && (desc.flags & COL_FLAG_DICT),
+	desc = verify(test_bytes(SPANS_ORDERED, rows, NULLS_NONE), "ordered strings", &first);
+	ok((desc.flags & COL_FLAG_SORTED) && first.encoding == COL_ENC_FSST,
 	   "strings in order, each three times");
 	desc = verify(test_bytes(SPANS_PREFIXED, 20000, NULLS_VECTORS), "prefixed", NULL);
 	ok((desc.flags & COL_FLAG_DICT) == 0, "distinct strings take no dictionary");
@@ -458,7 +485,7 @@ compression(void)
 	verify(run_column(500, 300, 3, 300), "two thirds", &first);
 	ok(first.encoding == COL_ENC_PGLZ, "two thirds of the bytes are little enough");
 	verify(run_column(500, 300, 2, 300), "all", &first);
-	ok(first.encoding == COL_ENC_PLAIN, "as many bytes are not");
+	ok(first.encoding == COL_ENC_FSST, "as many bytes are not, but pairs of bytes are symbols");
 
 	/* values that are all alike in the middle, where the probe is, do not compress as a whole */
 	c = test_bytes(SPANS_LONG, 1024, NULLS_NONE);
@@ -479,6 +506,51 @@ compression(void)
 	ok(first.encoding == COL_ENC_PGLZ, "every value twice: compressed");
 	verify(test_fixed(SPANS_RUNS, 300, 1000, NULLS_NONE), "fixed", &first);
 	ok(first.encoding == COL_ENC_PLAIN, "values of a fixed length are not compressed");
+}
+
+/* which vectors are encoded by symbols */
+static void
+symbols(void)
+{
+	ColVector first = { 0 };
+	TestColumn c;
+	ColDesc desc;
+	uint64 raw;
+
+	c = test_bytes(SPANS_WORDS, COL_ROWS_MAX, NULLS_NONE);
+	raw = c.offsets[COL_ROWS_MAX];
+	desc = verify(c, "words", &first);
+	ok(first.encoding == COL_ENC_FSST && (desc.flags & COL_FLAG_SYMBOLS) &&
+		   desc.chunk_bytes < raw / 2,
+	   "words take symbols (%llu bytes of %llu)", (unsigned long long) desc.chunk_bytes,
+	   (unsigned long long) raw);
+	desc = verify(test_bytes(SPANS_WORDS, 3000, NULLS_SPARSE), "words and NULLs", &first);
+	ok(first.encoding == COL_ENC_FSST, "also with NULLs");
+	desc = verify(test_bytes(SPANS_RANDOM, 20000, NULLS_NONE), "noise", &first);
+	ok(first.encoding == COL_ENC_PLAIN && (desc.flags & COL_FLAG_SYMBOLS) == 0, "noise does not");
+	desc = verify(test_bytes(SPANS_WORDS, 100, NULLS_NONE), "a few words", &first);
+	ok(first.encoding == COL_ENC_PLAIN, "nor do too few bytes");
+
+	/* words, but for a vector of noise and one of a single value */
+	c = test_bytes(SPANS_WORDS, 4096, NULLS_NONE);
+	for (uint32 i = c.offsets[1024]; i < c.offsets[2048]; i++)
+		c.bytes[i] = (uint8) unit_random();
+	for (uint32 i = 2049; i <= 4096; i++)
+		c.offsets[i] = c.offsets[i < 3072 ? 2048 : i];
+	desc = verify(c, "words and noise", &first);
+	ok(first.encoding == COL_ENC_FSST, "each vector by itself");
+
+	/* every value twice: the dictionary would be no less than the values once */
+	c = test_bytes(SPANS_WORDS, 4096, NULLS_NONE);
+	c.bytes = repalloc(c.bytes, 2 * (Size) c.offsets[2048] + 1);
+	memcpy(c.bytes + c.offsets[2048], c.bytes, c.offsets[2048]);
+	for (uint32 i = 0; i <= 2048; i++)
+		c.offsets[2048 + i] = c.offsets[2048] + c.offsets[i];
+	c.in.bytes = c.bytes;
+	verify(c, "words twice", &first);
+	ok(first.encoding == COL_ENC_FSST, "a great dictionary gives way");
+	verify(test_bytes(SPANS_SOME, COL_ROWS_MAX, NULLS_NONE), "few", &first);
+	ok(first.encoding == COL_ENC_DICT, "a small one does not");
 }
 
 /* the greatest dictionary, and one entry more */
@@ -585,6 +657,7 @@ main(void)
 		everything(sizes[i]);
 	whole_groups();
 	compression();
+	symbols();
 	dictionary_limit();
 	finite_edges();
 	divisors_and_widths();

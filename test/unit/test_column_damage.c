@@ -3,7 +3,7 @@
  *		Damaged columns: a check refuses them, or every decoder ends inside the bytes
  *		it was given.  Half of the damage comes with right checksums.
  */
-// sources: src/codec/lanes.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_encode.c src/codec/column_decode.c
+// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
 #include "codec/column_pglz.h"
 #include "column_poke.h"
 
@@ -59,6 +59,8 @@ add_samples(void)
 	add("fixed dictionary", test_fixed(SPANS_SOME, 17, 3000, NULLS_LAST));
 	add("no value", test_codes(CODES_RANDOM, COL_ORDER_SIGNED, 1500, NULLS_ALL));
 	add("compressed strings", test_bytes(SPANS_RUNS, 60, NULLS_SPARSE));
+	add("encoded strings", test_bytes(SPANS_WORDS, 1100, NULLS_SPARSE));
+	add("encoded, no NULLs", test_bytes(SPANS_WORDS, 1030, NULLS_NONE));
 	add("compressed, no NULLs", test_bytes(SPANS_RUNS, 1030, NULLS_NONE));
 }
 
@@ -181,7 +183,7 @@ hostile_headers(const Sample *s, uint32 rounds, PokeCount *count)
 		switch (round % 8)
 		{
 			case 0:
-				vectors[v].encoding = (uint8) unit_random_below(7);
+				vectors[v].encoding = (uint8) unit_random_below(COL_ENC_COUNT + 1);
 				break;
 			case 1:
 				vectors[v].width = (uint8) unit_random_below(70);
@@ -252,12 +254,16 @@ payload_complaint(const ColVector *vector, uint32 rows, const uint8 *payload)
 {
 	const char *wrong = column_check_payload(&desc, vector, rows, payload);
 
-	if (wrong == NULL && vector->encoding == COL_ENC_PGLZ)
+	if (wrong == NULL && column_is_compressed(vector))
 	{
 		ColVector plain;
 		uint8 *out = malloc(column_expanded_bytes(vector, rows, payload));
+		FsstTable symbols;
 
-		wrong = column_expand(vector, rows, payload, &plain, out);
+		if (desc.flags & COL_FLAG_SYMBOLS)
+			(void) fsst_read_symbols(&symbols, chunk + desc.dict_offset, desc.dict_count,
+									 desc.dict_bytes);
+		wrong = column_expand(vector, rows, payload, &symbols, &plain, out);
 		free(out);
 	}
 	return wrong;
@@ -307,7 +313,7 @@ refused_descs(void)
 	check(column_check_desc(&desc, 0) != NULL, "0 rows");
 	check(column_check_desc(&desc, COL_ROWS_MAX + 1) != NULL, "too many rows");
 	REFUSED("sequence", desc.store = 4, "column is stored in an unknown way");
-	REFUSED("sequence", desc.flags |= 0x40, "column has unknown flags");
+	REFUSED("sequence", desc.flags |= 0x80, "column has unknown flags");
 	REFUSED("sequence", desc.reserved[23] = 1, "reserved bytes of a column are not zero");
 	REFUSED("sequence", desc.order = 6, "column has an unknown order");
 	REFUSED("sequence", desc.order = COL_ORDER_BYTES,
@@ -384,7 +390,7 @@ refused_vectors(void)
 	REFUSED("compressed strings", vectors[0].width = 33,
 			"compressed vector has an impossible width");
 	REFUSED("few strings", vectors[1].encoding = COL_ENC_PGLZ, encoding);
-	REFUSED("sequence", vectors[0].encoding = 6, "vector has an unknown encoding");
+	REFUSED("sequence", vectors[0].encoding = COL_ENC_COUNT, "vector has an unknown encoding");
 	REFUSED("sequence", vectors[0].width++, size);
 	REFUSED("code dictionary", vectors[0].bytes += 8, size);
 	REFUSED("fixed", vectors[1].bytes--, size);
@@ -455,7 +461,7 @@ forged(const char *name, uint32 at, uint32 change, uint32 less)
 
 	memcpy(&vector, s->chunk, sizeof(vector));
 	head = column_has_validity(&vector, rows) ? COL_VALIDITY_BYTES : 0;
-	expanded = test_expand(&vector, rows, s->chunk + vector.offset, &plain);
+	expanded = test_expand(&s->desc, &vector, rows, s->chunk + vector.offset, NULL, &plain);
 	check(expanded != NULL, "%s: expands", s->name);
 	add_to_word(expanded + head + at, change);
 	raw_bytes = plain.bytes - head - less;
@@ -489,8 +495,8 @@ refused_compressed(void)
 #define FIELDS_BYTES LANES_BYTES(vectors[0].width)
 	REFUSED("compressed, no NULLs", SET_RAW(0), raw);
 	REFUSED("compressed, no NULLs", SET_RAW(UINT32_MAX), raw);
-	REFUSED("compressed, no NULLs", SET_RAW(COL_PGLZ_RAW_MAX + 1), raw);
-	REFUSED("compressed, no NULLs", SET_RAW(COL_PGLZ_RAW_MAX), stream);
+	REFUSED("compressed, no NULLs", SET_RAW(COL_RAW_MAX + 1), raw);
+	REFUSED("compressed, no NULLs", SET_RAW(COL_RAW_MAX), stream);
 	REFUSED("compressed, no NULLs", SET_RAW(7 + FIELDS_BYTES), raw);
 	REFUSED("compressed, no NULLs", SET_RAW(8 + FIELDS_BYTES), stream);
 	REFUSED("compressed, no NULLs", add_to_word(PAYLOAD(0), 1), stream);
@@ -520,6 +526,51 @@ refused_compressed(void)
 	FORGED("compressed, no NULLs", 0, 0, 1, size);
 #undef FORGED
 	ok(true, "every complaint about compressed vectors");
+}
+
+static void
+refused_symbols(void)
+{
+	const char *use = "column has symbols that it has no use for";
+	const char *count = "number of symbols is out of range";
+	const char *end = "symbols do not end with the last one";
+	const char *width = "vector of encoded values has an impossible width";
+	const char *raw = "raw size of encoded values is out of range";
+	const char *length = "encoded value is damaged or too long";
+
+	REFUSED("sequence", desc.flags |= COL_FLAG_SYMBOLS, use);
+	REFUSED("few strings", desc.flags |= COL_FLAG_SYMBOLS, use);
+	REFUSED("encoded strings", desc.dict_count = 0, count);
+	REFUSED("encoded strings", desc.dict_count = 256, count);
+	REFUSED("encoded strings", desc.dict_offset += 8, "symbols do not follow the vector headers");
+	REFUSED("encoded strings", desc.dict_bytes = UINT32_MAX, "symbols do not fit into the chunk");
+#define SYMBOLS (chunk + desc.dict_offset)
+	REFUSED("encoded strings", desc.dict_count++, end);
+	REFUSED("encoded strings", desc.dict_count--, end);
+	REFUSED("encoded strings", SYMBOLS[0] = 0, "length of a symbol is out of range");
+	REFUSED("encoded strings", SYMBOLS[0] = 9, "length of a symbol is out of range");
+	/* one shorter, or longer */
+	REFUSED("encoded strings", SYMBOLS[0] = SYMBOLS[0] % 8 + 1, end);
+	REFUSED("encoded strings",
+			(SYMBOLS[desc.dict_count - 1] = SYMBOLS[desc.dict_count - 1] % 8 + 1), end);
+#undef SYMBOLS
+	REFUSED("distinct strings", vectors[0].encoding = COL_ENC_FSST,
+			"vector is encoded by symbols that are not there");
+	REFUSED("encoded strings", vectors[0].width = 33, width);
+	REFUSED("encoded strings", vectors[0].bytes = 143,
+			"size of a vector is not that of its values");
+#define WORD(v, n) (chunk + vectors[v].offset + (n) *4)
+	REFUSED("encoded, no NULLs", memset(WORD(0, 2), 0xFF, 4), raw);
+	REFUSED("encoded, no NULLs", add_to_word(WORD(0, 3), 1), raw);
+	REFUSED("encoded, no NULLs", add_to_word(WORD(0, 1), 1), "lengths of values do not add up");
+	REFUSED("encoded strings", add_to_word(WORD(0, 32), 1), "NULLs of a vector have a length");
+	REFUSED("encoded, no NULLs", add_to_word(WORD(0, 2), 1), "encoded values are too short");
+	REFUSED("encoded, no NULLs", add_to_word(WORD(0, 2), UINT32_MAX), length);
+	/* the last code is an escape, without a byte behind it */
+	REFUSED("encoded, no NULLs", chunk[vectors[0].offset + vectors[0].bytes - 1] = FSST_ESCAPE,
+			length);
+#undef WORD
+	ok(true, "every complaint about symbols and what they encode");
 }
 
 /* a column of one vector whose fields are `field` everywhere */
@@ -578,6 +629,7 @@ main(void)
 	refused_vectors();
 	refused_parts();
 	refused_compressed();
+	refused_symbols();
 	position_limit();
 	for (uint32 i = 0; i < nsamples; i++)
 		if (samples[i].chunk != NULL)
