@@ -9,7 +9,7 @@
 
 #define ALEX_FILLFACTOR_MIN 10
 /* the 5 per cent left take some 45 random 8-byte keys, as many as nbtree's 10 do: figures in README.md here */
-#define ALEX_FILLFACTOR_DEFAULT 95
+#define ALEX_FILLFACTOR_DEFAULT 96
 #define ALEX_FILLFACTOR_MAX 100
 /* of inner pages: as many splits below as a tenth takes come without one above */
 #define ALEX_FILLFACTOR_INNER 90
