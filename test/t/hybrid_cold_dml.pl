@@ -2,6 +2,7 @@
 # tables and on omendb tables whose rows are cold, and has to give the same output: rows, waits, errors.
 #
 # OMENDB_COLD_TESTS='fk_triple merge' (or 'all') runs these, whether they are listed below or not.
+# Besides, six specs drawn by test/fuzz/cold_specs.pl; OMENDB_COLD_FUZZ='SEED COUNT' runs so many of another seed, and nothing else.
 # OMENDB_COLD_HOT=1 keeps the rows of the omendb tables hot; OMENDB_COLD_AM=heap compares heap with itself.
 use strict;
 use warnings;
@@ -22,8 +23,14 @@ my @ready = qw(
 my $isolationtester = dirname($ENV{PG_REGRESS} // '') . '/../isolation/isolationtester';
 plan skip_all => 'there is no isolationtester' unless -x $isolationtester;
 
-my %files = map { basename($_) =~ /^(\w+)\.(?:spec|sql)$/ ? ($1 => $_) : () } glob 'test/cold/*';
-my $setup = delete $files{setup};
+my $setup = 'test/cold/setup.sql';
+my ($seed, $count) = split ' ', $ENV{OMENDB_COLD_FUZZ} // '1 6';
+my $drawn = PostgreSQL::Test::Utils::tempdir();
+system_or_bail('perl', 'test/fuzz/cold_specs.pl', $seed, $count, $drawn);
+my %files = map { basename($_) =~ /^(\w+)\.(?:spec|sql)$/ ? ($1 => $_) : () } glob("test/cold/* $drawn/*");
+delete $files{setup};
+push @ready, sort grep { /^fuzz_/ } keys %files;
+@ready = grep { /^fuzz_/ } @ready if $ENV{OMENDB_COLD_FUZZ};
 my $wanted = $ENV{OMENDB_COLD_TESTS} // '';
 my @tests = $wanted eq 'all' ? sort keys %files : $wanted ? split(' ', $wanted) : @ready;
 $files{$_} or BAIL_OUT("there is no file $_ in test/cold") for @tests;
