@@ -448,6 +448,32 @@ CREATE FUNCTION row_groups(tab regclass,
 COMMENT ON FUNCTION row_groups(regclass) IS
 	'row groups, free runs and directory pages of an omendb table, with sizes and encodings';
 
+CREATE FUNCTION table_stats(tab regclass,
+	OUT row_groups bigint,
+	OUT cold_rows bigint,
+	OUT dead_rows bigint,
+	OUT headers bigint,
+	OUT hot_rows bigint,
+	OUT cold_bytes bigint,
+	OUT hot_bytes bigint,
+	OUT free_bytes bigint,
+	OUT raw_bytes bigint)
+	AS 'MODULE_PATHNAME', 'omendb_table_stats'
+	LANGUAGE C STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION table_stats(regclass) IS
+	'rows and bytes of an omendb table: row groups, hot rows, free space';
+
+-- Unlogged tables cannot be read on a standby, nor temporary ones of other sessions.
+CREATE VIEW tables AS
+	SELECT c.oid::regclass AS table_name, s.*,
+		round(s.raw_bytes::numeric / nullif(s.cold_bytes, 0), 1) AS ratio
+	FROM pg_class c, LATERAL table_stats(c.oid) s
+	WHERE c.relkind IN ('r', 'm') AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'omendb')
+		AND NOT pg_is_other_temp_schema(c.relnamespace)
+		AND (c.relpersistence <> 'u' OR NOT pg_is_in_recovery());
+COMMENT ON VIEW tables IS
+	'omendb tables of this database: rows and bytes of row groups and hot rows';
+
 CREATE FUNCTION "check"(tab regclass,
 	OUT block bigint,
 	OUT problem text)
@@ -464,4 +490,7 @@ REVOKE EXECUTE ON FUNCTION alex_stats(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION alex_stats(regclass) TO pg_stat_scan_tables;
 REVOKE EXECUTE ON FUNCTION row_groups(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION row_groups(regclass) TO pg_stat_scan_tables;
+REVOKE EXECUTE ON FUNCTION table_stats(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION table_stats(regclass) TO pg_stat_scan_tables;
+GRANT SELECT ON tables TO pg_stat_scan_tables;
 REVOKE EXECUTE ON FUNCTION "check"(regclass) FROM PUBLIC;

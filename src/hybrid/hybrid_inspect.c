@@ -1,9 +1,10 @@
 /*
  * hybrid_inspect.c
- *		omendb.row_groups(): the directory of an omendb table as rows.
+ *		omendb.row_groups(): the directory of an omendb table as rows; omendb.table_stats(): its sums.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
@@ -30,6 +31,7 @@
 #include "hybrid/hybrid_visible.h"
 
 PG_FUNCTION_INFO_V1(omendb_row_groups);
+PG_FUNCTION_INFO_V1(omendb_table_stats);
 
 Relation
 hy_inspect_open(Oid relid, LOCKMODE lockmode)
@@ -262,4 +264,104 @@ omendb_row_groups(PG_FUNCTION_ARGS)
 	}
 	relation_close(rel, AccessShareLock);
 	return (Datum) 0;
+}
+
+/* of a table: what omendb.tables shows */
+typedef struct TableSums
+{
+	int64 groups; /* that the snapshot sees, and in them: */
+	int64 rows;
+	int64 dead_rows;
+	int64 headers;
+	int64 raw_bytes;
+	int64 group_pages; /* row maps included */
+	int64 free_pages;  /* and those of groups that nobody will ever see */
+	int64 other_pages; /* metapage, directory, of groups being written */
+} TableSums;
+
+static TableSums
+sum_directory(Relation rel, Snapshot snapshot)
+{
+	const HyDirectory *dir = hy_directory(rel);
+	TableSums sums = { .other_pages = 1 };
+
+	for (uint32 i = 0; i < dir->entry_count; i++)
+	{
+		const HyEntry *entry = &dir->entries[i].entry;
+
+		switch ((HyState) entry->state)
+		{
+			case HY_GROUP:
+				if (!hy_entry_visible(rel, entry, snapshot))
+				{
+					if (hy_entry_fate(entry) == HY_FATE_ABORTED)
+						sums.free_pages += entry->pages;
+					else
+						sums.other_pages += entry->pages;
+					break;
+				}
+				sums.groups++;
+				sums.rows += entry->rows;
+				sums.dead_rows += entry->dead_rows;
+				sums.headers += entry->headers;
+				sums.raw_bytes += (int64) entry->raw_bytes;
+				sums.group_pages += entry->pages;
+				break;
+			case HY_MAP:
+				sums.group_pages += entry->pages;
+				break;
+			case HY_FREE:
+				sums.free_pages += entry->pages;
+				break;
+			case HY_SYSTEM:
+				sums.other_pages += entry->pages;
+				break;
+			case HY_LOADING:
+				/* how many of its pages there are, its writer knows */
+				if (entry->flags & HY_FLAG_WHOLE)
+					sums.other_pages += entry->pages;
+				break;
+			case HY_EMPTY:
+				break;
+		}
+	}
+	return sums;
+}
+
+/*
+ * omendb.table_stats(regclass) --- sums over the directory, and the hot rest.  dead_rows, headers and hot_rows are as
+ * VACUUM has found them last; the rest is as it is now, groups judged by the query's snapshot.
+ */
+Datum
+omendb_table_stats(PG_FUNCTION_ARGS)
+{
+	Relation rel = hy_inspect_open(PG_GETARG_OID(0), AccessShareLock);
+	TableSums sums = sum_directory(rel, GetActiveSnapshot());
+	int64 pages = RelationGetNumberOfBlocks(rel);
+	TupleDesc desc;
+	HyMeta meta;
+	bool known = hy_meta_read(rel, &meta);
+	Datum values[9];
+	bool nulls[9] = { false };
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int64GetDatum(sums.groups);
+	values[1] = Int64GetDatum(sums.rows);
+	values[2] = Int64GetDatum(sums.dead_rows);
+	values[3] = Int64GetDatum(sums.headers);
+	values[4] = Int64GetDatum(known ? (int64) meta.hot_rows : 0);
+	values[5] = Int64GetDatum(sums.group_pages * BLCKSZ);
+	values[6] = Int64GetDatum(
+		Max(pages - sums.group_pages - sums.free_pages - sums.other_pages, 0) * BLCKSZ);
+	values[7] = Int64GetDatum(sums.free_pages * BLCKSZ);
+	values[8] = Int64GetDatum(sums.raw_bytes);
+	/* VACUUM counts them here if there are groups, else in pg_class only */
+	if (!known || meta.hot_pages == 0)
+	{
+		nulls[4] = values[6] != 0 && (sums.groups > 0 || rel->rd_rel->reltuples < 0);
+		values[4] = Int64GetDatum(sums.groups > 0 || nulls[4] ? 0 : (int64) rel->rd_rel->reltuples);
+	}
+	relation_close(rel, AccessShareLock);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
