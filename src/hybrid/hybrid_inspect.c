@@ -345,7 +345,7 @@ omendb_table_stats(PG_FUNCTION_ARGS)
 	bool nulls[9] = { false };
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+		elog(ERROR, "result type of function %u is not a row type", fcinfo->flinfo->fn_oid);
 	values[0] = Int64GetDatum(sums.groups);
 	values[1] = Int64GetDatum(sums.rows);
 	values[2] = Int64GetDatum(sums.dead_rows);
