@@ -36,6 +36,8 @@ typedef size_t Size;
 #define UINT64CONST(x) (x##ULL)
 #define INT64CONST(x) (x##LL)
 #define PG_UINT64_MAX UINT64_MAX
+#define PG_INT64_MAX INT64_MAX
+#define PG_INT64_MIN INT64_MIN
 #define Assert(x) assert(x)
 #define StaticAssertDecl(cond, msg) _Static_assert(cond, msg)
 #define Min(x, y) ((x) < (y) ? (x) : (y))

@@ -81,6 +81,13 @@ column_has_validity(const ColVector *vector, uint32 rows)
 	return vector->null_count > 0 && vector->null_count < rows;
 }
 
+/* positions in the dictionary */
+static inline bool
+column_uses_dict(const ColVector *vector)
+{
+	return vector->encoding == COL_ENC_DICT || vector->encoding == COL_ENC_DICT_RUNS;
+}
+
 extern bool column_is_null(const ColVector *vector, uint32 rows, const uint8 *payload, uint32 i);
 /* nulls[i] = row i is NULL */
 extern void column_decode_nulls(const ColVector *vector, uint32 rows, const uint8 *payload,
@@ -92,7 +99,7 @@ extern void column_decode_codes(const ColDesc *desc, const ColVector *vector, ui
 extern uint64 column_code_at(const ColDesc *desc, const ColVector *vector, uint32 rows,
 							 const uint8 *payload, const uint8 *dict, uint32 i);
 
-/* DICT (or NULLS: zeroes): dictionary positions of all rows */
+/* DICT and DICT_RUNS (or NULLS: zeroes): dictionary positions of all rows */
 extern void column_decode_positions(const ColVector *vector, uint32 rows, const uint8 *payload,
 									uint32 *out);
 

@@ -189,7 +189,7 @@ check_header(const ColDesc *desc, const ColVector *vector, uint32 rows)
 
 	if (vector->min > vector->max || vector->min < desc->min || vector->max > desc->max)
 		return "range of a vector is not within that of its column";
-	if (dict != (vector->encoding == COL_ENC_DICT))
+	if (dict != column_uses_dict(vector))
 		return "encoding of a vector and dictionary disagree";
 	switch (vector->encoding)
 	{
@@ -211,6 +211,32 @@ check_header(const ColDesc *desc, const ColVector *vector, uint32 rows)
 			if (vector->width > 16)
 				return "vector of dictionary positions has an impossible width";
 			bytes += LANES_BYTES(vector->width);
+			break;
+		case COL_ENC_RUNS:
+		case COL_ENC_DICT_RUNS:
+			if (vector->width > (dict ? 16 : 64) || (!dict && desc->store != COL_STORE_CODE))
+				return "vector of runs has an impossible width";
+			bytes += COL_RUNS_BITMAP_BYTES;
+			at_least = true;
+			break;
+		case COL_ENC_ASCENDING:
+			if (desc->store != COL_STORE_CODE || vector->width > 63)
+				return "ascending vector has an impossible width";
+			if (ascending_high(desc, vector) > UINT32_MAX / 2)
+				return "ascending vector has an impossible range";
+			bytes += LANES_BYTES(vector->width) +
+					 (rows + ascending_high(desc, vector) + 63) / 64 * sizeof(uint64);
+			break;
+		case COL_ENC_LINEAR:
+			if (desc->store != COL_STORE_CODE || vector->width > 64)
+				return "linear vector has an impossible width";
+			bytes += LINEAR_HEADER_BYTES + LANES_BYTES(vector->width);
+			break;
+		case COL_ENC_PATCHED:
+			if (desc->store != COL_STORE_CODE || vector->width == 0 || vector->width > 64)
+				return "patched vector has an impossible width";
+			bytes += PATCHED_HEADER_BYTES + LANES_BYTES(vector->width);
+			at_least = true;
 			break;
 		case COL_ENC_PLAIN:
 			if (desc->store == COL_STORE_CODE ||
@@ -343,6 +369,91 @@ check_positions(const ColDesc *desc, const ColVector *vector, uint32 rows, const
 													  : NULL;
 }
 
+static inline uint32
+count_bits(const uint8 *bitmap, uint64 bytes)
+{
+	uint32 count = 0;
+
+	for (uint64 at = 0; at < bytes; at += sizeof(uint64))
+		count += bits_of_word(bitpack_load64(bitmap + at));
+	return count;
+}
+
+/* is no bit from bit n on set in a bitmap of whole words? */
+static inline bool
+ends_at(const uint8 *bitmap, uint64 bytes, uint64 n)
+{
+	for (uint64 at = n / 64 * sizeof(uint64); at < bytes; at += sizeof(uint64))
+	{
+		uint64 word = bitpack_load64(bitmap + at);
+
+		if ((at == n / 64 * sizeof(uint64) ? word >> (n % 64) : word) != 0)
+			return false;
+	}
+	return true;
+}
+
+static const char *
+check_runs(const ColDesc *desc, const ColVector *vector, uint32 rows, const uint8 *payload)
+{
+	const uint8 *bitmap = runs_bitmap(vector, payload);
+	const uint8 *fields = body(vector, rows, payload);
+	uint32 runs = count_bits(bitmap, COL_RUNS_BITMAP_BYTES);
+
+	if (!bitmap_test(bitmap, 0) || !ends_at(bitmap, COL_RUNS_BITMAP_BYTES, rows))
+		return "runs begin outside of their vector";
+	if (validity_bytes(vector, rows) + COL_ALIGN((uint64) BITPACK_BYTES(runs, vector->width)) +
+			COL_RUNS_BITMAP_BYTES !=
+		vector->bytes)
+		return "size of a vector is not that of its values";
+	if (vector->encoding == COL_ENC_RUNS ||
+		vector->min + bitpack_mask(vector->width) < desc->dict_count)
+		return NULL;
+	for (uint32 i = 0; i < runs; i++)
+		if (vector->min + bitpack_get(fields, i, vector->width) >= desc->dict_count)
+			return "dictionary position is out of range";
+	return NULL;
+}
+
+static const char *
+check_ascending(const ColDesc *desc, const ColVector *vector, uint32 rows, const uint8 *payload)
+{
+	const uint8 *bitmap = body(vector, rows, payload) + LANES_BYTES(vector->width);
+	uint64 bits = rows + ascending_high(desc, vector);
+	uint64 bytes = (bits + 63) / 64 * sizeof(uint64);
+
+	if (count_bits(bitmap, bytes) != rows || !ends_at(bitmap, bytes, bits))
+		return "upper parts of ascending values do not add up";
+	return NULL;
+}
+
+static const char *
+check_patches(const ColVector *vector, uint32 rows, const uint8 *payload)
+{
+	const uint8 *src = body(vector, rows, payload);
+	uint32 count = load32(src + 8);
+	uint32 width = load32(src + 12);
+	int64 last = -1;
+
+	if (count > COL_PATCHES_MAX || width > COL_PATCH_WIDTH_MAX)
+		return "patches of a vector are out of range";
+	if (validity_bytes(vector, rows) + PATCHED_HEADER_BYTES + patches_bytes(count, width) +
+			LANES_BYTES(vector->width) !=
+		vector->bytes)
+		return "size of a vector is not that of its values";
+	for (uint32 i = 0; i < count; i++)
+	{
+		int64 row =
+			(int64) (bitpack_get(src + PATCHED_HEADER_BYTES, i, COL_PATCH_ROW_BITS + width) >>
+					 width);
+
+		if (row <= last || row >= rows)
+			return "patches of a vector are not in order";
+		last = row;
+	}
+	return NULL;
+}
+
 /* lengths of a PLAIN vector of BYTES, or of an FSST one */
 static const char *
 check_lengths(const ColVector *vector, uint32 rows, const uint8 *payload)
@@ -403,6 +514,12 @@ column_check_payload(const ColDesc *desc, const ColVector *vector, uint32 rows,
 	}
 	if (vector->encoding == COL_ENC_DICT)
 		return check_positions(desc, vector, rows, payload);
+	if (vector->encoding == COL_ENC_RUNS || vector->encoding == COL_ENC_DICT_RUNS)
+		return check_runs(desc, vector, rows, payload);
+	if (vector->encoding == COL_ENC_ASCENDING)
+		return check_ascending(desc, vector, rows, payload);
+	if (vector->encoding == COL_ENC_PATCHED)
+		return check_patches(vector, rows, payload);
 	if (vector->encoding == COL_ENC_FSST ||
 		(vector->encoding == COL_ENC_PLAIN && desc->store == COL_STORE_BYTES))
 		return check_lengths(vector, rows, payload);

@@ -166,6 +166,7 @@ dict_sort(ColDict *dict)
 {
 	const ColInput *in = dict->in;
 	uint16 *position_of = palloc(dict->count * sizeof(*position_of));
+	uint16 last = 0;
 
 	for (uint32 i = 0; i < dict->count; i++)
 	{
@@ -186,12 +187,15 @@ dict_sort(ColDict *dict)
 		{
 			dict->low[v] = UINT16_MAX;
 			dict->high[v] = 0;
+			dict->runs[v] = 0;
 		}
 		if (column_input_null(in, row))
 			continue;
 		dict->positions[row] = position_of[dict->positions[row]];
 		dict->low[v] = Min(dict->low[v], dict->positions[row]);
 		dict->high[v] = Max(dict->high[v], dict->positions[row]);
+		dict->runs[v] += dict->runs[v] == 0 || dict->positions[row] != last;
+		last = dict->positions[row];
 	}
 	pfree(position_of);
 }

@@ -103,8 +103,10 @@ typedef struct ColDict
 	uint32 *slots; /* open addressing: entry + 1, 0 = empty */
 	ColDictEntry *entries;
 	uint16 *positions; /* of every row */
+	/* of each vector: positions, runs of equal ones */
 	uint16 low[COL_VECTORS_MAX];
 	uint16 high[COL_VECTORS_MAX];
+	uint16 runs[COL_VECTORS_MAX];
 } ColDict;
 
 /*

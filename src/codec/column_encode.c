@@ -14,81 +14,8 @@
 #include "codec/column_encode.h"
 #include "codec/lanes.h"
 
-/* ---- division without rest ---- */
-
-/*
- * An odd number has an inverse modulo 2^64, so to divide a multiple is to
- * multiply.  What is no multiple comes out above the greatest quotient there is
- * (Warren, Hacker's Delight, 10-17), so the same product tells multiples apart.
- */
-typedef struct Divisor
-{
-	uint64 inverse; /* of the divisor without its factors of 2 */
-	uint64 greatest;
-	uint32 shift;
-} Divisor;
-
-static Divisor
-make_divisor(uint64 n)
-{
-	Divisor d;
-	uint64 odd;
-
-	Assert(n > 0);
-	d.shift = (uint32) __builtin_ctzll(n);
-	odd = n >> d.shift;
-	d.inverse = odd; /* right in its last 3 bits; every round doubles them */
-	for (int round = 0; round < 5; round++)
-		d.inverse *= 2 - odd * d.inverse;
-	d.greatest = PG_UINT64_MAX / n;
-	return d;
-}
-
-static inline uint64
-quotient(const Divisor *d, uint64 n)
-{
-	uint64 q = n * d->inverse;
-
-	return (q >> d->shift) | (q << ((64 - d->shift) & 63));
-}
-
-static uint64
-gcd(uint64 a, uint64 b)
-{
-	while (b != 0)
-	{
-		uint64 rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
-
-/* the greatest divisor of all differences between codes */
-static uint64
-find_divisor(const Encoder *enc)
-{
-	const ColInput *in = enc->in;
-	uint64 found = 0;
-	Divisor d = { 0 };
-
-	for (uint32 row = 0; row < in->rows; row++)
-	{
-		uint64 difference;
-
-		if (column_input_null(in, row))
-			continue;
-		difference = in->codes[row] - enc->desc->min;
-		if (difference == 0 || (found != 0 && quotient(&d, difference) <= d.greatest))
-			continue;
-		found = gcd(difference, found);
-		if (found == 1)
-			break;
-		d = make_divisor(found);
-	}
-	return found == 0 ? 1 : found;
-}
+/* codes that tell whether to look for a dictionary */
+#define HOPELESS_SAMPLE 1024
 
 /* ---- looking at the values ---- */
 
@@ -97,20 +24,29 @@ look_at_codes(Encoder *enc, uint32 v)
 {
 	const ColInput *in = enc->in;
 	ColVector *header = &enc->headers[v];
-	uint32 start = v * COL_VECTOR_ROWS;
-	uint32 end = start + column_input_rows(in, v);
+	uint32 end = v * COL_VECTOR_ROWS + column_input_rows(in, v);
 	uint64 min = PG_UINT64_MAX;
 	uint64 max = 0;
+	uint64 last = in->codes[enc->facts[v].first];
+	uint32 runs = 1;
+	bool ascending = true;
 
-	for (uint32 row = start; row < end; row++)
+	for (uint32 row = enc->facts[v].first; row < end; row++)
 		if (!column_input_null(in, row))
 		{
-			min = Min(min, in->codes[row]);
-			max = Max(max, in->codes[row]);
+			uint64 code = in->codes[row];
+
+			min = Min(min, code);
+			max = Max(max, code);
+			runs += code != last;
+			ascending &= code >= last;
+			last = code;
 		}
 	header->min = min;
 	header->max = max;
 	enc->facts[v].same = min == max;
+	enc->facts[v].runs = runs;
+	enc->facts[v].ascending = ascending;
 }
 
 static void
@@ -206,7 +142,7 @@ is_finite(const Encoder *enc)
 
 /* ---- plans ---- */
 
-/* Plan a vector without dictionary.  Only CONST beats LANES and PLAIN, and it always does. */
+/* Plan a vector without dictionary.  CONST beats all others. */
 static void
 plan_vector(Encoder *enc, uint32 v)
 {
@@ -232,9 +168,7 @@ plan_vector(Encoder *enc, uint32 v)
 	switch (in->store)
 	{
 		case COL_STORE_CODE:
-			header->encoding = COL_ENC_LANES;
-			header->width = (uint8) bitpack_width((header->max - header->min) / enc->desc->divisor);
-			facts->bytes += LANES_BYTES(header->width);
+			column_plan_codes(enc, v);
 			break;
 		case COL_STORE_FIXED:
 			header->encoding = COL_ENC_PLAIN;
@@ -266,16 +200,79 @@ dict_width(const ColDict *dict, uint32 v)
 	return bitpack_width((uint64) dict->high[v] - dict->low[v]);
 }
 
+/* a vector of positions behind its validity bitmap: in runs, if that is small enough */
+static inline uint64
+dict_vector_bytes(const ColDict *dict, uint32 v, bool *in_runs)
+{
+	uint32 width = dict_width(dict, v);
+
+	*in_runs = column_runs_pay(dict->runs[v], width);
+	return *in_runs ? column_runs_bytes(dict->runs[v], width) : LANES_BYTES(width);
+}
+
 /* payloads and dictionary if all vectors take to it */
 static uint64
 dict_planned_bytes(const Encoder *enc, const ColDict *dict)
 {
 	uint64 total = COL_ALIGN(dict->bytes);
+	bool in_runs;
 
 	for (uint32 v = 0; v < enc->vectors; v++)
 		if (!column_vector_empty(enc, v))
-			total += column_validity_bytes(enc, v) + LANES_BYTES(dict_width(dict, v));
+			total += column_validity_bytes(enc, v) + dict_vector_bytes(dict, v, &in_runs);
 	return total;
+}
+
+static int
+compare_codes(const void *a, const void *b)
+{
+	uint64 x = *(const uint64 *) a;
+	uint64 y = *(const uint64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Codes by chance already tell how many positions there are at least in the range of each vector, and with that a
+ * width: most columns of few values are dense, and a dictionary would not make the fields any narrower.
+ */
+static bool
+dict_is_hopeless(const Encoder *enc, uint64 limit)
+{
+	const ColInput *in = enc->in;
+	uint64 codes[HOPELESS_SAMPLE];
+	uint32 n = 0;
+	uint32 distinct = 0;
+	uint64 least;
+
+	if (in->store != COL_STORE_CODE || in->rows < 4 * HOPELESS_SAMPLE)
+		return false;
+	for (uint32 i = 0; i < HOPELESS_SAMPLE; i++)
+	{
+		uint32 row = (uint32) (column_mix(i + 1) % in->rows);
+
+		if (!column_input_null(in, row))
+			codes[n++] = in->codes[row];
+	}
+	qsort(codes, n, sizeof(*codes), compare_codes);
+	for (uint32 i = 0; i < n; i++)
+		if (i == 0 || codes[i] != codes[distinct - 1])
+			codes[distinct++] = codes[i];
+	least = distinct * sizeof(uint64);
+	for (uint32 v = 0; v < enc->vectors && least <= limit; v++)
+	{
+		const ColVector *header = &enc->headers[v];
+		uint32 met = 0;
+		uint32 width;
+
+		if (column_vector_empty(enc, v))
+			continue;
+		for (uint32 i = 0; i < distinct; i++)
+			met += codes[i] >= header->min && codes[i] <= header->max;
+		width = met == 0 ? 0 : bitpack_width(met - 1);
+		least += Min(LANES_BYTES(width), column_runs_bytes(enc->facts[v].runs, width));
+	}
+	return least > limit;
 }
 
 /* a dictionary, if one makes the column small enough */
@@ -285,7 +282,11 @@ dict_try(const Encoder *enc)
 	const ColInput *in = enc->in;
 	uint64 plain = column_planned_bytes(enc);
 	uint64 limit = in->store == COL_STORE_CODE ? plain / 5 * 4 : plain / 10 * 9;
-	ColDict *dict = column_dict_build(in, in->rows - enc->desc->null_count, limit);
+	ColDict *dict;
+
+	if (dict_is_hopeless(enc, limit))
+		return NULL;
+	dict = column_dict_build(in, in->rows - enc->desc->null_count, limit);
 
 	if (dict != NULL && dict_planned_bytes(enc, dict) > limit)
 	{
@@ -309,6 +310,7 @@ static void
 dict_adopt(Encoder *enc, const ColDict *dict)
 {
 	ColDesc *desc = enc->desc;
+	bool in_runs;
 
 	for (uint32 v = 0; v < enc->vectors; v++)
 	{
@@ -316,11 +318,11 @@ dict_adopt(Encoder *enc, const ColDict *dict)
 
 		if (column_vector_empty(enc, v))
 			continue;
-		header->encoding = COL_ENC_DICT;
+		enc->facts[v].bytes = column_validity_bytes(enc, v) + dict_vector_bytes(dict, v, &in_runs);
+		header->encoding = in_runs ? COL_ENC_DICT_RUNS : COL_ENC_DICT;
 		header->width = (uint8) dict_width(dict, v);
 		header->min = dict->low[v];
 		header->max = dict->high[v];
-		enc->facts[v].bytes = column_validity_bytes(enc, v) + LANES_BYTES(header->width);
 	}
 	desc->flags |= COL_FLAG_DICT;
 	desc->divisor = 1;
@@ -387,61 +389,6 @@ write_dict(const Encoder *enc, const ColDict *dict, uint8 *dst)
 	}
 }
 
-void
-column_write_fields(const uint64 *fields, uint32 width, uint8 *dst)
-{
-	uint16 fields16[LANES_VECTOR_ROWS];
-	uint32 fields32[LANES_VECTOR_ROWS];
-
-	if (width == 0)
-		return;
-	if (lanes_output_bits(width) == 64)
-	{
-		lanes_pack64(fields, width, (uint64 *) dst);
-		return;
-	}
-	for (uint32 i = 0; i < LANES_VECTOR_ROWS; i++)
-	{
-		fields16[i] = (uint16) fields[i];
-		fields32[i] = (uint32) fields[i];
-	}
-	if (lanes_output_bits(width) == 16)
-		lanes_pack16(fields16, width, (uint16 *) dst);
-	else
-		lanes_pack32(fields32, width, (uint32 *) dst);
-}
-
-/* the fields of a vector of codes or positions: multiples of the divisor, or positions; NULLs 0 */
-static void
-make_fields(const Encoder *enc, const ColDict *dict, uint32 v, uint64 *fields)
-{
-	const ColInput *in = enc->in;
-	const ColVector *header = &enc->headers[v];
-	uint32 start = v * COL_VECTOR_ROWS;
-	uint32 rows = column_input_rows(in, v);
-	Divisor divisor = make_divisor(enc->desc->divisor);
-
-	memset(fields, 0, LANES_VECTOR_ROWS * sizeof(*fields));
-	for (uint32 i = 0; i < rows; i++)
-	{
-		if (column_input_null(in, start + i))
-			continue;
-		if (header->encoding == COL_ENC_DICT)
-			fields[i] = dict->positions[start + i] - header->min;
-		else
-			fields[i] = quotient(&divisor, in->codes[start + i] - header->min);
-	}
-}
-
-static void
-write_lanes(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst)
-{
-	uint64 fields[LANES_VECTOR_ROWS];
-
-	make_fields(enc, dict, v, fields);
-	column_write_fields(fields, enc->headers[v].width, dst);
-}
-
 static void
 write_payload(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst)
 {
@@ -462,14 +409,14 @@ write_payload(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst)
 
 		memcpy(dst, span.data, span.bytes);
 	}
-	else if (header->encoding == COL_ENC_LANES || header->encoding == COL_ENC_DICT)
-		write_lanes(enc, dict, v, dst);
 	else if (header->encoding == COL_ENC_PLAIN)
 		column_write_plain(enc, v, dst);
 	else if (header->encoding == COL_ENC_PGLZ)
 		column_write_pglz(enc, v, dst);
 	else if (header->encoding == COL_ENC_FSST)
 		column_write_fsst(enc, v, dst);
+	else if (header->encoding != COL_ENC_CONST)
+		column_write_codes(enc, dict, v, dst);
 }
 
 static uint8 *
@@ -560,7 +507,7 @@ summarize(Encoder *enc)
 	/* differences of bit patterns and of floats mean nothing */
 	if (in->store == COL_STORE_CODE &&
 		(in->order == COL_ORDER_SIGNED || in->order == COL_ORDER_UNSIGNED))
-		desc->divisor = find_divisor(enc);
+		desc->divisor = column_find_divisor(enc);
 }
 
 uint8 *

@@ -14,11 +14,17 @@ typedef struct VectorFacts
 	uint32 shortest; /* BYTES: lengths, a NULL has 0 */
 	uint32 longest;
 	bool same;		  /* all of them are equal */
+	bool ascending;	  /* CODE: none is below the one before */
+	uint32 runs;	  /* CODE: of equal ones */
 	uint64 total;	  /* BYTES: of the lengths */
 	uint64 bytes;	  /* of the payload as planned */
 	uint32 raw_bytes; /* PGLZ: of PLAIN, behind the validity bitmap; FSST: of the values */
 	uint32 stream_bytes;
-	uint8 *stream;			 /* PGLZ: what was compressed; FSST: encoded values; else NULL */
+	uint8 *stream; /* PGLZ: what was compressed; FSST: encoded values; else NULL */
+	uint64 base;   /* LINEAR and PATCHED: as stored */
+	uint64 slope;
+	uint32 patches;
+	uint32 patch_width;
 	uint32 encoded_shortest; /* FSST: as shortest */
 	uint32 *encoded_lengths; /* FSST: of the vector's rows */
 } VectorFacts;
@@ -50,8 +56,20 @@ column_validity_bytes(const Encoder *enc, uint32 v)
 
 /* what the payloads take as planned */
 extern uint64 column_planned_bytes(const Encoder *enc);
+
+/* ---- column_integers.c ---- */
+
+/* the greatest divisor of all differences between codes */
+extern uint64 column_find_divisor(const Encoder *enc);
 /* LANES_BYTES(width) of 1,024 fields; dst is zero and aligned */
 extern void column_write_fields(const uint64 *fields, uint32 width, uint8 *dst);
+/* Plan a vector of codes of different values: encoding, width and bytes. */
+extern void column_plan_codes(Encoder *enc, uint32 v);
+/* what so many runs take, and whether they take the place of LANES of this width */
+extern uint64 column_runs_bytes(uint32 runs, uint32 width);
+extern bool column_runs_pay(uint32 runs, uint32 width);
+/* a payload of codes or positions behind its validity bitmap; dst is zero and aligned */
+extern void column_write_codes(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst);
 
 /* ---- column_strings.c ---- */
 

@@ -32,6 +32,13 @@
  *	          BYTES  the value, the rest of the payload                 it
  *	LANES     CODE   LANES_BYTES(width), codec/lanes.h                  min + divisor * field
  *	DICT      any    LANES_BYTES(width)                                 dictionary[min + field]
+ *	RUNS      CODE   fields, see below                                  min + divisor * field of its run
+ *	DICT_RUNS any    likewise                                           dictionary[min + field of its run]
+ *	ASCENDING CODE   LANES_BYTES(width), then a bitmap, see below       min + divisor * (field + (high << width))
+ *	LINEAR    CODE   uint64 base, uint64 slope, LANES_BYTES(width)      min + divisor * (base + field +
+ *	                                                                    (slope * i >> 20))
+ *	PATCHED   CODE   uint64 base, uint32 patches, uint32 patch_width,   min + divisor * (base + field),
+ *	                 the patches, LANES_BYTES(width)                    or min + divisor * its patch
  *	PLAIN     FIXED  rows * typlen bytes                                bytes [i * typlen, + typlen)
  *	          BYTES  uint32 shortest, uint32 total, LANES_BYTES(width)  length = shortest + field,
  *	                 of lengths, then total bytes                       bytes side by side
@@ -41,6 +48,16 @@
  *	FSST      BYTES  uint32 shortest, uint32 total, uint32 raw_bytes,   as PLAIN, decoded
  *	                 uint32 0, then as PLAIN, of encoded values;        by the symbols
  *	                 raw_bytes is the total of the decoded ones
+ *
+ * RUNS and DICT_RUNS: fields of `width` bits, one for each run of rows, as a stream (codec/bitpack.h) that is padded
+ * to a multiple of 8 bytes, then a bitmap of 128 bytes: bit i set, row i begins a run.  Row 0 does.
+ *
+ * ASCENDING: the values never descend, a NULL has that of the row before.  What is above `width` bits of (value - min) /
+ * divisor, `high`, is written in unary: in a bitmap of 64-bit words row i sets bit i + high, of rows + (high
+ * of max) bits (Elias and Fano).
+ *
+ * PATCHED: most values are in a narrow range; the others, at most one in four, are patches: a stream of fields of 10 +
+ * patch_width bits, padded to a multiple of 8 bytes, the row in the upper 10 bits, ascending.  Width is at least 1.
  *
  * (All arithmetic on codes is modulo 2^64.)  PLAIN BYTES: a NULL is empty, so `shortest` is 0 in
  * a vector with NULLs, as it is in FSST.  PGLZ: nothing of it is of use before all is decompressed, so
@@ -57,8 +74,8 @@
  * Symbols (COL_FLAG_SYMBOLS) are there for FSST vectors, in the place of a dictionary: dict_count of
  * them, as codec/fsst.h has them on disk.
  *
- * A chunk with a dictionary has only DICT and NULLS vectors.  There are at most
- * COL_DICT_MAX entries, so the width of a DICT vector is at most 16.
+ * A chunk with a dictionary has only DICT, DICT_RUNS and NULLS vectors.  There are at most
+ * COL_DICT_MAX entries, so the width of a field is at most 16.
  *
  * Zone maps: ColVector.min/max and ColDesc.min/max are order codes for CODE
  * without dictionary; dictionary positions where there is one; else the first 8 bytes of
@@ -118,11 +135,22 @@ typedef enum ColEncoding
 	COL_ENC_DICT = 3,
 	COL_ENC_PLAIN = 4,
 	COL_ENC_PGLZ = 5,
-	COL_ENC_FSST = 6
-	/* to come: RLE, linear, ALP, ... */
+	COL_ENC_FSST = 6,
+	COL_ENC_RUNS = 7,
+	COL_ENC_DICT_RUNS = 8,
+	COL_ENC_ASCENDING = 9,
+	COL_ENC_LINEAR = 10,
+	COL_ENC_PATCHED = 11
+	/* to come: ALP, ... */
 } ColEncoding;
 
-#define COL_ENC_COUNT (COL_ENC_FSST + 1)
+#define COL_ENC_COUNT (COL_ENC_PATCHED + 1)
+
+#define COL_RUNS_BITMAP_BYTES (COL_VECTOR_ROWS / 8)
+#define COL_LINEAR_SHIFT 20
+#define COL_PATCH_ROW_BITS 10
+#define COL_PATCH_WIDTH_MAX (64 - COL_PATCH_ROW_BITS)
+#define COL_PATCHES_MAX (COL_VECTOR_ROWS / 4)
 
 /* header of a vector, 32 bytes; those of a chunk lie together (rule V4) */
 typedef struct ColVector

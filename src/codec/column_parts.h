@@ -87,4 +87,72 @@ unpack32(const uint8 *src, uint32 width, uint32 *fields)
 		fields[i] = narrow[i];
 }
 
+/* ---- runs ---- */
+
+/* which rows begin a run; behind the fields */
+static inline const uint8 *
+runs_bitmap(const ColVector *vector, const uint8 *payload)
+{
+	return payload + vector->bytes - COL_RUNS_BITMAP_BYTES;
+}
+
+/* the first set bit from bit i on of a bitmap of 1,024, or 1,024 */
+static inline uint32
+next_run(const uint8 *bitmap, uint32 i)
+{
+	uint64 word;
+
+	if (i >= COL_VECTOR_ROWS)
+		return COL_VECTOR_ROWS;
+	word = bitpack_load64(bitmap + i / 64 * 8) >> (i % 64) << (i % 64);
+	for (i = i / 64 * 64; word == 0; word = bitpack_load64(bitmap + i / 8))
+	{
+		i += 64;
+		if (i == COL_VECTOR_ROWS)
+			return i;
+	}
+	return i + (uint32) __builtin_ctzll(word);
+}
+
+/* ---- ascending ---- */
+
+/* the upper part of the greatest value */
+static inline uint64
+ascending_high(const ColDesc *desc, const ColVector *vector)
+{
+	return (vector->max - vector->min) / desc->divisor >> vector->width;
+}
+
+/* ---- patches ---- */
+
+#define PATCHED_HEADER_BYTES 16
+#define LINEAR_HEADER_BYTES 16
+
+typedef struct Patches
+{
+	uint64 base;
+	uint32 count;
+	uint32 width; /* of a patch, without its row */
+	const uint8 *stream;
+	const uint8 *lanes;
+} Patches;
+
+static inline uint64
+patches_bytes(uint32 count, uint32 width)
+{
+	return COL_ALIGN((uint64) BITPACK_BYTES(count, COL_PATCH_ROW_BITS + width));
+}
+
+static inline Patches
+read_patches(const uint8 *src)
+{
+	Patches p = { .base = bitpack_load64(src),
+				  .count = load32(src + 8),
+				  .width = load32(src + 12),
+				  .stream = src + PATCHED_HEADER_BYTES };
+
+	p.lanes = p.stream + patches_bytes(p.count, p.width);
+	return p;
+}
+
 #endif

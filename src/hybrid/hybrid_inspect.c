@@ -104,6 +104,16 @@ encoding_name(uint8 encoding)
 			return "compressed";
 		case COL_ENC_FSST:
 			return "fsst";
+		case COL_ENC_RUNS:
+			return "runs";
+		case COL_ENC_DICT_RUNS:
+			return "dictionary runs";
+		case COL_ENC_ASCENDING:
+			return "ascending";
+		case COL_ENC_LINEAR:
+			return "linear";
+		case COL_ENC_PATCHED:
+			return "patched";
 	}
 	return "unknown";
 }

@@ -67,9 +67,12 @@ StaticAssertDecl(BLCKSZ >= 8192 && BLCKSZ <= 32768, "block size 8 to 32 kB");
 
 #define RG_MAGIC 0x47524D4F /* "OMRG" */
 /*
- * 2: vectors of FSST, symbols.  Version 1 has all else alike, so both are read by the same code.
+ * 2: vectors of FSST, symbols
+ * 3: RUNS, DICT_RUNS, ASCENDING, LINEAR, PATCHED
+ *
+ * A version only adds to those before it, so all are read by the same code.
  */
-#define RG_VERSION 2
+#define RG_VERSION 3
 
 #define RG_FLAG_XMIN 0x0001
 #define RG_FLAGS_VALID 0x0001

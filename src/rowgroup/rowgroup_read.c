@@ -567,7 +567,7 @@ rg_decode(RgGroup *group, RgColumn *col, uint32 vector)
 	const ColVector *header = &rg_load_vectors(group, col)[vector];
 	uint32 rows = rg_vector_rows(group, vector);
 	RgVector *decoded = col->decoded;
-	const uint8 *dict = header->encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
+	const uint8 *dict = column_uses_dict(header) ? rg_load_dict(group, col) : NULL;
 	const uint8 *payload;
 
 	if (group->scratch == NULL)

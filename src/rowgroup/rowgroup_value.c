@@ -203,7 +203,7 @@ rg_value(RgGroup *group, int column, uint32 row, bool *isnull)
 		rg_is_in_place(col, vector))
 		return rg_plain_value(group, col, vector, i, isnull);
 	/* before the payload: reading it may move that */
-	dict = col->vectors[vector].encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
+	dict = column_uses_dict(&col->vectors[vector]) ? rg_load_dict(group, col) : NULL;
 	payload = rg_payload_in_place(group, col, vector, &header);
 	if (payload == NULL)
 		payload = rg_payload(group, col, vector, true, &header);
@@ -238,7 +238,7 @@ rg_row_xmin(RgGroup *group, uint32 row)
 	if (col->desc == NULL)
 		return InvalidTransactionId;
 	(void) rg_load_vectors(group, col);
-	dict = col->vectors[vector].encoding == COL_ENC_DICT ? rg_load_dict(group, col) : NULL;
+	dict = column_uses_dict(&col->vectors[vector]) ? rg_load_dict(group, col) : NULL;
 	payload = rg_payload_in_place(group, col, vector, &header);
 	if (payload == NULL)
 		payload = rg_payload(group, col, vector, true, &header);

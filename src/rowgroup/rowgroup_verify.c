@@ -188,7 +188,7 @@ rg_verify_vector(RgVerify *verify, const ColVector *header, uint32 rows)
 	}
 
 	column_decode_nulls(header, rows, payload, verify->nulls);
-	if (header->encoding == COL_ENC_DICT)
+	if (column_uses_dict(header))
 		column_decode_positions(header, rows, payload, verify->positions);
 	if (desc->store == COL_STORE_CODE)
 		column_decode_codes(desc, header, rows, payload, verify->dict, verify->codes);
@@ -202,7 +202,7 @@ rg_verify_vector(RgVerify *verify, const ColVector *header, uint32 rows)
 		if (verify->nulls[i])
 			continue;
 		zone = rg_verify_value(verify, i);
-		if (header->encoding == COL_ENC_DICT)
+		if (column_uses_dict(header))
 			zone = verify->positions[i];
 		min = Min(min, zone);
 		max = Max(max, zone);

@@ -18,7 +18,7 @@ changes(uint8 choice, const uint8 *data, size_t size)
 	uint32 rows = 1 + choice * 9U;
 	NullDist nulls = (NullDist) (choice / 2 % NULLS_DIST_COUNT);
 	/* of the long ones those that compress */
-	uint32 spans = choice / 8 % (SPANS_LONG + 2);
+	uint32 spans = choice / 8 % (SPANS_LONG + 3);
 	TestColumn c =
 		choice % 2
 			? test_bytes((SpanDist) (spans >= SPANS_LONG ? spans + 1 : spans), rows, nulls)

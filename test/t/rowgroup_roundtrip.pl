@@ -231,6 +231,20 @@ whole('remarks', 'remarks', $_) for 1, 7, 1000, 1024, 1025, 100000;
 cmp_ok(by_symbols('remarks', $_), '>', 0, "$_ is encoded by symbols") for qw(body sparse bin padded js few_long hex);
 is(by_symbols('remarks', $_), 0, "$_ is not") for qw(random same);
 
+# ---- numbers in runs, in order, on a line, in a narrow range but for some ----
+
+query(<<'SQL');
+CREATE TABLE orderly AS SELECT i AS id, i * 1000 - 7 AS thousands, timestamp '2026-01-01' + i * interval '1 s' + chance(i, 1) % 40 * interval '1 ms'
+	AS sensor, (chance(i / 40, 1) % 100)::int AS series, chance(i / 30, 2) % 20 * 1234567890123 AS wide, 'part ' || chance(i / 50, 3) % 9 AS part,
+	chance(i / 50, 4) % 12 / 4.0::numeric(8,2) AS price, (chance(i / 60, 5) % 7)::float8 / 3 AS third,
+	timestamptz '2026-01-01 00:00Z' + (i + chance(i, 6) % 2) / 8 * interval '1 min' AS minute, i + i / 900 * 100000 AS gaps,
+	CASE chance(i, 7) % 40 WHEN 0 THEN chance(i, 8) WHEN 1 THEN -chance(i, 8) ELSE chance(i, 8) % 100 END AS outliers,
+	CASE WHEN i % 5 > 0 THEN i / 3 END AS sparse, CASE WHEN i % 7 > 0 THEN chance(i / 100, 9) % 50 END AS sparse_series,
+	CASE WHEN i % 3 > 0 THEN CASE WHEN i % 50 = 7 THEN chance(i, 8) ELSE chance(i, 8) % 20 END END AS sparse_outliers
+	FROM generate_series(1, 3300) i;
+SQL
+whole('orderly numbers', 'orderly', $_) for 1, 7, 1000, 1024, 1025, 100000;
+
 # ---- NULLs in vectors ----
 
 query(<<'SQL');
@@ -266,7 +280,7 @@ whole('a table with dropped columns only', 'only_dropped', 2);
 
 # ---- damage ----
 
-whole("damaged $_", $_, 1100, damages => 150) for qw(numerics times others texts nulls columns documents remarks);
+whole("damaged $_", $_, 1100, damages => 150) for qw(numerics times others texts nulls columns documents remarks orderly);
 whole('damaged large values', 'large', 5, damages => 40);
 
 # ---- many rows ----

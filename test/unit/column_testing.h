@@ -25,6 +25,12 @@ typedef enum CodeDist
 	CODES_SOME,		  /* a thousand wide values */
 	CODES_SMALL,	  /* 0..1000 */
 	CODES_BY_VECTOR,  /* one value a vector */
+	CODES_RUNS,		  /* of 50 rows on average, of small values */
+	CODES_RUNS_WIDE,  /* of few wide values */
+	CODES_STEPS,	  /* ascending by chance, from 0 on, now and then far */
+	CODES_WIDE_STEPS, /* ascending by great numbers of chance */
+	CODES_LINE,		  /* ascending by 1,000, with some noise */
+	CODES_OUTLIERS,	  /* in a narrow range, but for some on both sides of it */
 	CODES_TWO_RANGES, /* small ones, and a vector of great ones now and then */
 	CODES_DIST_COUNT
 } CodeDist;
@@ -41,6 +47,7 @@ typedef enum SpanDist
 	SPANS_ZEROES, /* differ in trailing zero bytes only */
 	SPANS_LONG,	  /* lengths up to 5,000 */
 	SPANS_RUNS,	  /* lengths of 200 to 500, in runs of a byte: compressible */
+	SPANS_SERIES, /* few values, in runs */
 	SPANS_WORDS,  /* up to 8 words, and a byte by chance now and then: symbols pay */
 	SPANS_DIST_COUNT
 } SpanDist;
@@ -73,6 +80,15 @@ static const char *const test_words[] = { "quickly", "deposits",	 "the",	  "furi
 										  "foxes",	 "\xC3\xA4rger", "0",	  "!?",
 										  "haggle",	 "bold",		 "ideas", "accounts" };
 
+/* a number by chance that is always the same */
+static inline uint64
+test_chance(uint64 of)
+{
+	of = (of + 1) * UINT64CONST(0x9E3779B97F4A7C15);
+	of = (of ^ (of >> 31)) * UINT64CONST(0xBF58476D1CE4E5B9);
+	return of ^ (of >> 29);
+}
+
 static inline uint64
 test_code(CodeDist dist, uint32 row, uint64 salt)
 {
@@ -100,6 +116,20 @@ test_code(CodeDist dist, uint32 row, uint64 salt)
 			return unit_random_below(1001);
 		case CODES_BY_VECTOR:
 			return salt + (row / COL_VECTOR_ROWS) * UINT64CONST(0x123456789ABCDEF1);
+		case CODES_RUNS:
+			return test_chance(row / 50 + row / 130) % 1000;
+		case CODES_RUNS_WIDE:
+			return (1 + test_chance(row / 40) % 30) * UINT64CONST(0x123456789ABCDEF1);
+		case CODES_STEPS:
+			/* the sum of so many steps of 0 to 3, and of 10,000 every 700 rows */
+			return salt % 1000 + row + test_chance(row) % 2 + row / 700 * 10000;
+		case CODES_WIDE_STEPS:
+			return row * (UINT64CONST(1) << 40) + test_chance(row) % (UINT64CONST(1) << 40);
+		case CODES_LINE:
+			return salt % 1000000 + row * UINT64CONST(1000) + test_chance(row) % 60;
+		case CODES_OUTLIERS:
+			return test_chance(row) % 30 != 0 ? 1000000 + test_chance(row + salt) % 100
+											  : test_chance(row + salt) % 2000000;
 		default:
 			return row / COL_VECTOR_ROWS % 3 == 1 ? unit_random() | UINT64CONST(1) << 63
 												  : unit_random_below(16);
@@ -144,6 +174,9 @@ test_span(SpanDist dist, uint32 row, uint8 *dst)
 				i += run;
 			}
 			return length;
+		case SPANS_SERIES:
+			return (uint32) sprintf((char *) dst, "series %u",
+									(uint32) (test_chance(row / 30) % 20));
 		case SPANS_WORDS:
 			for (uint32 n = (uint32) unit_random_below(9); n > 0; n--)
 			{

@@ -3,7 +3,7 @@
  *		The column codec: what was encoded is decoded, in bulk and one by one; zone
  *		maps, flags and sizes are what they have to be.
  */
-// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
+// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_integers.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
 #include "column_testing.h"
 
 static const char *label; /* of the column at hand */
@@ -165,6 +165,8 @@ check_codes(const TestColumn *c, const ColDesc *desc, const ColVector *vector, u
 			uint32 rows, const uint8 *payload, const uint8 *dict, const bool *nulls)
 {
 	uint64 *codes = malloc(COL_VECTOR_ROWS * sizeof(uint64));
+	bool filled = vector->encoding == COL_ENC_NULLS || vector->encoding == COL_ENC_CONST ||
+				  vector->encoding == COL_ENC_LANES || vector->encoding == COL_ENC_DICT;
 	uint64 filler = vector->encoding == COL_ENC_NULLS ? 0
 					: vector->encoding == COL_ENC_DICT
 						? column_dict_code(dict, (uint32) vector->min)
@@ -173,8 +175,8 @@ check_codes(const TestColumn *c, const ColDesc *desc, const ColVector *vector, u
 	column_decode_codes(desc, vector, rows, payload, dict, codes);
 	for (uint32 i = 0; i < rows; i++)
 	{
-		check(codes[i] == (nulls[i] ? filler : c->codes[start + i]), "%s: code of row %u", label,
-			  start + i);
+		check(nulls[i] ? !filled || codes[i] == filler : codes[i] == c->codes[start + i],
+			  "%s: code of row %u", label, start + i);
 		check(codes[i] == column_code_at(desc, vector, rows, payload, dict, i),
 			  "%s: code of row %u alone", label, start + i);
 	}
@@ -414,9 +416,9 @@ whole_groups(void)
 	ok(desc.chunk_bytes == headers, "one value a vector: no payload");
 	desc = verify(test_codes(CODES_SEQUENTIAL, COL_ORDER_SIGNED, rows, NULLS_NONE), "sequence",
 				  &first);
-	ok(desc.chunk_bytes == headers + rows / 8 * 10 && first.width == 10 &&
-		   (desc.flags & COL_FLAG_SORTED),
-	   "numbers in sequence take 10 bits");
+	ok(desc.chunk_bytes == headers + COL_VECTORS_MAX * 16 && first.width == 0 &&
+		   first.encoding == COL_ENC_LINEAR && (desc.flags & COL_FLAG_SORTED),
+	   "numbers in sequence take none but the line");
 	desc = verify(test_codes(CODES_THOUSANDS, COL_ORDER_SIGNED, rows, NULLS_SPARSE), "thousands",
 				  &first);
 	ok(desc.divisor == 1000 && first.width == 20 && first.encoding == COL_ENC_LANES,
@@ -506,6 +508,124 @@ compression(void)
 	ok(first.encoding == COL_ENC_PGLZ, "every value twice: compressed");
 	verify(test_fixed(SPANS_RUNS, 300, 1000, NULLS_NONE), "fixed", &first);
 	ok(first.encoding == COL_ENC_PLAIN, "values of a fixed length are not compressed");
+}
+
+/* which vectors of codes are not simply packed */
+static void
+integers(void)
+{
+	const uint32 rows = COL_ROWS_MAX;
+	ColVector first = { 0 };
+	TestColumn c;
+	ColDesc desc;
+
+#define BITS ((double) desc.chunk_bytes * 8 / rows)
+	desc = verify(test_codes(CODES_RUNS, COL_ORDER_SIGNED, rows, NULLS_NONE), "runs", &first);
+	ok(first.encoding == COL_ENC_RUNS && BITS < 2, "runs (%.2f bits)", BITS);
+	desc = verify(test_codes(CODES_RUNS_WIDE, COL_ORDER_NONE, rows, NULLS_SPARSE), "wide runs",
+				  &first);
+	ok(first.encoding == COL_ENC_DICT_RUNS && desc.dict_count == 30 && BITS < 2.5,
+	   "runs of positions, over NULLs (%.2f bits)", BITS);
+	desc = verify(test_bytes(SPANS_SERIES, rows, NULLS_SPARSE), "runs of strings", &first);
+	ok(first.encoding == COL_ENC_DICT_RUNS && BITS < 2.5, "runs of strings (%.2f bits)", BITS);
+	desc = verify(test_codes(CODES_STEPS, COL_ORDER_SIGNED, rows, NULLS_NONE), "steps", &first);
+	ok(BITS < 6.5, "steps (%.2f bits)", BITS);
+	desc = verify(test_codes(CODES_STEPS, COL_ORDER_SIGNED, 1024, NULLS_SPARSE), "steps, NULLs",
+				  &first);
+	ok(first.encoding == COL_ENC_ASCENDING, "a step that is no line");
+	desc = verify(test_codes(CODES_WIDE_STEPS, COL_ORDER_UNSIGNED, rows, NULLS_NONE), "wide steps",
+				  &first);
+	ok((first.encoding == COL_ENC_ASCENDING || first.encoding == COL_ENC_LINEAR) && BITS < 43,
+	   "steps of 40 bits (%.2f bits)", BITS);
+	desc = verify(test_codes(CODES_LINE, COL_ORDER_SIGNED, rows, NULLS_NONE), "line", &first);
+	ok(first.encoding == COL_ENC_LINEAR && BITS < 8, "a line (%.2f bits)", BITS);
+	desc =
+		verify(test_codes(CODES_LINE, COL_ORDER_SIGNED, rows, NULLS_SPARSE), "line, NULLs", &first);
+	ok(first.encoding == COL_ENC_ASCENDING || first.encoding == COL_ENC_LINEAR, "also with NULLs");
+	desc =
+		verify(test_codes(CODES_OUTLIERS, COL_ORDER_SIGNED, rows, NULLS_NONE), "outliers", &first);
+	ok(first.encoding == COL_ENC_PATCHED && first.width == 7 && BITS < 9, "outliers (%.2f bits)",
+	   BITS);
+	desc = verify(test_codes(CODES_OUTLIERS, COL_ORDER_SIGNED, 1000, NULLS_SPARSE),
+				  "outliers, NULLs", &first);
+	ok(first.encoding == COL_ENC_PATCHED, "also with NULLs");
+	desc = verify(test_codes(CODES_SMALL, COL_ORDER_SIGNED, rows, NULLS_NONE), "small", &first);
+	ok(first.encoding == COL_ENC_LANES, "chance is packed");
+
+	/* a few rows of all widths: the bitmap may not grow beyond all bounds */
+	for (uint32 round = 0; round < 65 * 8; round++)
+	{
+		uint64 greatest = PG_UINT64_MAX >> Min(round / 8, 63);
+		uint32 few = 2 + round % 8;
+
+		c = test_codes(CODES_CONSTANT, COL_ORDER_SIGNED, few, NULLS_NONE);
+		for (uint32 i = 0; i < few; i++)
+			c.codes[i] = greatest / (few - 1) * i;
+		c.codes[few - 1] = greatest;
+		c.codes[few / 2] += few > 3 && greatest > 1000;
+		verify(c, "a few rows in order", NULL);
+	}
+	ok(true, "a few rows in order, of all widths");
+
+	/* descending: neither line nor steps, and runs where there are */
+	c = test_codes(CODES_LINE, COL_ORDER_SIGNED, 2048, NULLS_NONE);
+	for (uint32 i = 0; i < 2048; i++)
+		c.codes[i] = PG_UINT64_MAX - c.codes[i];
+	verify(c, "descending", &first);
+	ok(first.encoding == COL_ENC_LANES, "what descends is packed");
+#undef BITS
+}
+
+/* vectors of each kind in one column, of all widths, with extremes of 64 bits */
+static void
+mixtures(void)
+{
+	for (uint32 round = 0; round < 300; round++)
+	{
+		uint32 rows = 1 + (uint32) unit_random_below(round % 10 == 0 ? 9000 : 2100);
+		TestColumn c = test_codes(CODES_CONSTANT, round % 3 ? COL_ORDER_SIGNED : COL_ORDER_NONE,
+								  rows, (NullDist) (round / 3 % NULLS_DIST_COUNT));
+		uint64 factor = round % 4 == 0 ? 1 + unit_random_below(100000) : 1;
+
+		for (uint32 start = 0; start < rows; start += COL_VECTOR_ROWS)
+		{
+			uint32 kind = (uint32) unit_random_below(6);
+			uint64 bits = unit_random_below(65);
+			uint64 mask = bitpack_mask((uint32) bits);
+			uint64 code = unit_random() & mask;
+			uint32 outliers = 1 + (uint32) unit_random_below(200);
+
+			for (uint32 i = start; i < Min(rows, start + COL_VECTOR_ROWS); i++)
+			{
+				switch (kind)
+				{
+					case 0: /* runs */
+						code = unit_random_below(20) == 0 ? unit_random() & mask : code;
+						break;
+					case 1: /* steps */
+						code += unit_random() & mask >> Min(10, bits);
+						break;
+					case 2: /* a line, perhaps around the end of all numbers */
+						code += mask >> Min(11, bits);
+						break;
+					case 3: /* outliers */
+						code = unit_random_below(outliers) == 0
+								   ? unit_random()
+								   : unit_random() & mask >> Min(8, bits);
+						break;
+					case 4: /* extremes */
+						code = unit_random_below(3) == 0 ? PG_UINT64_MAX : unit_random() & 1;
+						break;
+					default:
+						code = unit_random() & mask;
+						break;
+				}
+				c.codes[i] = code * factor;
+			}
+		}
+		verify(c, "mixture", NULL);
+	}
+	ok(true, "vectors of all kinds in one column");
 }
 
 /* which vectors are encoded by symbols */
@@ -658,6 +778,8 @@ main(void)
 	whole_groups();
 	compression();
 	symbols();
+	integers();
+	mixtures();
 	dictionary_limit();
 	finite_edges();
 	divisors_and_widths();

@@ -3,7 +3,7 @@
  *		Damaged columns: a check refuses them, or every decoder ends inside the bytes
  *		it was given.  Half of the damage comes with right checksums.
  */
-// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
+// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_integers.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
 #include "codec/column_pglz.h"
 #include "column_poke.h"
 
@@ -16,7 +16,7 @@ typedef struct Sample
 	uint32 rows;
 } Sample;
 
-static Sample samples[24];
+static Sample samples[32];
 static uint32 nsamples;
 
 /* work space: a copy of a sample to be damaged */
@@ -59,6 +59,14 @@ add_samples(void)
 	add("fixed dictionary", test_fixed(SPANS_SOME, 17, 3000, NULLS_LAST));
 	add("no value", test_codes(CODES_RANDOM, COL_ORDER_SIGNED, 1500, NULLS_ALL));
 	add("compressed strings", test_bytes(SPANS_RUNS, 60, NULLS_SPARSE));
+	add("packed", test_codes(CODES_SMALL, COL_ORDER_SIGNED, 1300, NULLS_NONE));
+	add("runs", test_codes(CODES_RUNS, COL_ORDER_SIGNED, 1500, NULLS_SPARSE));
+	add("dictionary runs", test_codes(CODES_RUNS_WIDE, COL_ORDER_NONE, 3000, NULLS_NONE));
+	add("runs of strings", test_bytes(SPANS_SERIES, 2200, NULLS_SPARSE));
+	add("ascending", test_codes(CODES_STEPS, COL_ORDER_SIGNED, 1024, NULLS_SPARSE));
+	add("wide steps", test_codes(CODES_WIDE_STEPS, COL_ORDER_SIGNED, 1700, NULLS_NONE));
+	add("line", test_codes(CODES_LINE, COL_ORDER_SIGNED, 1100, NULLS_NONE));
+	add("patched", test_codes(CODES_OUTLIERS, COL_ORDER_SIGNED, 1500, NULLS_NONE));
 	add("encoded strings", test_bytes(SPANS_WORDS, 1100, NULLS_SPARSE));
 	add("encoded, no NULLs", test_bytes(SPANS_WORDS, 1030, NULLS_NONE));
 	add("compressed, no NULLs", test_bytes(SPANS_RUNS, 1030, NULLS_NONE));
@@ -411,6 +419,73 @@ refused_vectors(void)
 }
 
 static void
+refused_integers(void)
+{
+	const char *size = "size of a vector is not that of its values";
+	const char *runs = "runs begin outside of their vector";
+	const char *upper = "upper parts of ascending values do not add up";
+	const char *order = "patches of a vector are not in order";
+
+#define PAYLOAD(v) (chunk + vectors[v].offset)
+#define RUN_MAP(v) (PAYLOAD(v) + vectors[v].bytes - COL_RUNS_BITMAP_BYTES)
+	REFUSED("runs", vectors[0].width = 65, "vector of runs has an impossible width");
+	REFUSED("dictionary runs", vectors[0].width = 17, "vector of runs has an impossible width");
+	REFUSED("fixed", vectors[0].encoding = COL_ENC_RUNS, "vector of runs has an impossible width");
+	REFUSED("dictionary runs", vectors[0].encoding = COL_ENC_RUNS,
+			"encoding of a vector and dictionary disagree");
+	REFUSED("runs", vectors[0].encoding = COL_ENC_DICT_RUNS,
+			"encoding of a vector and dictionary disagree");
+	REFUSED("dictionary runs", vectors[0].bytes = 127, size);
+	REFUSED("dictionary runs", RUN_MAP(0)[0] ^= 1, runs);
+	REFUSED("runs", bitmap_set(RUN_MAP(1), 476), runs);
+	REFUSED("runs", bitmap_set(RUN_MAP(1), 1023), runs);
+	REFUSED("dictionary runs", memset(RUN_MAP(0), 0xFF, COL_RUNS_BITMAP_BYTES), size);
+	REFUSED("dictionary runs", memset(PAYLOAD(0), 0xFF, 8), "dictionary position is out of range");
+	REFUSED("runs of strings", memset(PAYLOAD(0) + COL_VALIDITY_BYTES, 0xFF, 8),
+			"dictionary position is out of range");
+	ok(true, "every complaint about runs");
+
+#define HIGH_MAP(v) \
+	(PAYLOAD(v) + (hurt->desc.null_count > 0 ? COL_VALIDITY_BYTES : 0) + \
+	 LANES_BYTES(vectors[v].width))
+	REFUSED("ascending", vectors[0].width = 64, "ascending vector has an impossible width");
+	REFUSED("fixed", vectors[0].encoding = COL_ENC_ASCENDING,
+			"ascending vector has an impossible width");
+	REFUSED("wide", (vectors[0].encoding = COL_ENC_ASCENDING, vectors[0].width = 0),
+			"ascending vector has an impossible range");
+	REFUSED("ascending", vectors[0].bytes += 8, size);
+	REFUSED("ascending", HIGH_MAP(0)[20] ^= 1, upper);
+	REFUSED("ascending", memset(HIGH_MAP(0), 0xFF, 8), upper);
+	/* as many bits, one of them behind the last */
+	REFUSED("ascending", (HIGH_MAP(0)[0] ^= 1, PAYLOAD(0)[vectors[0].bytes - 1] |= 0x80), upper);
+	ok(true, "every complaint about ascending vectors");
+
+	REFUSED("line", vectors[0].width = 65, "linear vector has an impossible width");
+	REFUSED("fixed", vectors[0].encoding = COL_ENC_LINEAR, "linear vector has an impossible width");
+	REFUSED("line", vectors[0].width++, size);
+	REFUSED("line", vectors[0].bytes = 8, size);
+	ok(true, "every complaint about lines");
+
+	REFUSED("patched", vectors[0].width = 0, "patched vector has an impossible width");
+	REFUSED("patched", vectors[0].width = 65, "patched vector has an impossible width");
+	REFUSED("fixed", vectors[0].encoding = COL_ENC_PATCHED,
+			"patched vector has an impossible width");
+	REFUSED("patched", vectors[0].bytes = 100, size);
+	REFUSED("patched", memset(PAYLOAD(0) + 8, 0xFF, 4), "patches of a vector are out of range");
+	REFUSED("patched", memset(PAYLOAD(0) + 12, 0xFF, 4), "patches of a vector are out of range");
+	REFUSED("patched", PAYLOAD(0)[12] = 55, "patches of a vector are out of range");
+	REFUSED("patched", PAYLOAD(0)[8] += 8, size);
+	REFUSED("patched", memset(PAYLOAD(0) + 16, 0xFF, 16), order);
+	REFUSED("patched", memset(PAYLOAD(0) + 16, 0, 16), order);
+	/* the one row too many of a short vector */
+	REFUSED("patched", memset(PAYLOAD(1) + 16, 0xFF, 4), order);
+	ok(true, "every complaint about patches");
+#undef PAYLOAD
+#undef RUN_MAP
+#undef HIGH_MAP
+}
+
+static void
 add_to_word(uint8 *at, uint32 number)
 {
 	uint32 word;
@@ -627,6 +702,7 @@ main(void)
 	}
 	refused_descs();
 	refused_vectors();
+	refused_integers();
 	refused_parts();
 	refused_compressed();
 	refused_symbols();
