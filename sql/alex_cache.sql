@@ -256,6 +256,18 @@ VACUUM heap_pin;
 SELECT 'UPDATE heap_pin SET n = n + 1 WHERE k = 1' FROM generate_series(1, 100) \gexec
 \set ECHO all
 SELECT n, pg_relation_size('heap_pin') / current_setting('block_size')::int AS pages FROM heap_pin WHERE k = 1;
+-- the setting holds for what is remembered, too, in a session that has remembered some
+SELECT count(*), sum(total_bytes) <= 1024 * 1024 + 8192 AS within FROM pg_backend_memory_contexts WHERE name = 'alex heap pages';
+SET omendb.alex_cache_size = '63kB';
+SELECT k FROM heap_pin WHERE k = 1 AND n = 100;
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'alex heap pages';
+SET omendb.alex_cache_size = '64kB';
+SELECT k FROM heap_pin WHERE k = 1 AND n = 100;
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'alex heap pages';
+SET omendb.alex_cache_size = 0;
+SELECT k FROM heap_pin WHERE k = 1 AND n = 100;
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'alex heap pages';
+RESET omendb.alex_cache_size;
 RESET enable_seqscan;
 RESET enable_bitmapscan;
 DROP TABLE heap_pin, heap_pin_temp;

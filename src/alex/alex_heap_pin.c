@@ -22,25 +22,41 @@
 /* buffers to begin with; doubled while more are found, up to a quarter of the model cache's limit */
 #define PLACES_MIN 4096
 
+static MemoryContext context = NULL; /* theirs */
 static Buffer *places = NULL;
 static uint32 nplaces = 0; /* a power of 2, or 0 */
 static uint32 found = 0;   /* buffers found since there are as many places */
 
+/* places that the setting of now allows */
+static inline Size
+places_max(void)
+{
+	return (Size) alex_cache_size * (1024 / 4) / sizeof(Buffer);
+}
+
+static void
+forget(void)
+{
+	if (context != NULL)
+		MemoryContextDelete(context);
+	context = NULL;
+	places = NULL;
+	nplaces = 0;
+	found = 0;
+}
+
 static void
 grow(void)
 {
-	Size limit = (Size) alex_cache_size * (1024 / 4) / sizeof(Buffer);
 	uint32 n = nplaces == 0 ? PLACES_MIN : nplaces * 2;
 
 	found = 0;
 	/* nobody needs more than there are buffers */
-	if (n > limit || nplaces >= (uint32) NBuffers)
+	if (n > places_max() || nplaces >= (uint32) NBuffers)
 		return;
-	if (places != NULL)
-		pfree(places);
-	places = NULL;
-	nplaces = 0;
-	places = MemoryContextAllocExtended(CacheMemoryContext, n * sizeof(Buffer),
+	forget();
+	context = AllocSetContextCreate(CacheMemoryContext, "alex heap pages", ALLOCSET_SMALL_SIZES);
+	places = MemoryContextAllocExtended(context, n * sizeof(Buffer),
 										MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
 	if (places != NULL)
 		nplaces = n;
@@ -90,6 +106,8 @@ alex_heap_pin(IndexScanDesc scan)
 		return;
 	if (BufferIsValid(fetch->xs_cbuf) && BufferGetBlockNumber(fetch->xs_cbuf) == block)
 		return;
+	if (unlikely(nplaces > places_max()))
+		forget();
 	if (nplaces == 0)
 		grow();
 	buffer = pin_block(heap, block, ItemPointerGetOffsetNumber(&scan->xs_heaptid),
