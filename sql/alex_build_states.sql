@@ -81,6 +81,18 @@ SELECT count(*) FROM states WHERE later = 42;
 SELECT id, later FROM states WHERE later = 43 OR later IS NULL ORDER BY id;
 RESET enable_seqscan;
 RESET enable_bitmapscan;
+-- statistics count the rows that were read, with an entry or not, as btree's builds do
+CREATE TABLE states_read (k int) WITH (autovacuum_enabled = off);
+INSERT INTO states_read SELECT i FROM generate_series(1, 1000) i;
+DELETE FROM states_read WHERE k % 4 = 0;
+BEGIN;
+SELECT pg_stat_get_xact_numscans('states_read'::regclass) AS scans, pg_stat_get_xact_tuples_returned('states_read'::regclass) AS rows \gset
+CREATE INDEX ON states_read USING alex (k);
+SELECT pg_stat_get_xact_numscans('states_read'::regclass) - :scans AS scans, pg_stat_get_xact_tuples_returned('states_read'::regclass) - :rows AS rows;
+CREATE INDEX ON states_read (k);
+SELECT pg_stat_get_xact_numscans('states_read'::regclass) - :scans AS scans, pg_stat_get_xact_tuples_returned('states_read'::regclass) - :rows AS rows;
+COMMIT;
+DROP TABLE states_read;
 -- duplicates among rows that are alive only
 CREATE TABLE states_unique (k int, n int) WITH (autovacuum_enabled = off);
 INSERT INTO states_unique SELECT i, 0 FROM generate_series(1, 2000) i;

@@ -116,6 +116,7 @@ judge_page(HeapScan *scan, Buffer buffer, PageRows *rows)
 	bool have_roots = false;
 	bool broken = false;
 	double live = 0;
+	int seen = 0;
 
 	rows->n = 0;
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= max; offset++)
@@ -126,6 +127,7 @@ judge_page(HeapScan *scan, Buffer buffer, PageRows *rows)
 
 		if (!ItemIdIsNormal(PageGetItemId(page, offset)))
 			continue;
+		seen++;
 		point_to(scan, buffer, offset, &tuple);
 		verdict = judge(scan, &tuple, buffer);
 		if (verdict == VERDICT_FOREIGN)
@@ -150,6 +152,8 @@ judge_page(HeapScan *scan, Buffer buffer, PageRows *rows)
 	}
 	scan->rows += live;
 	scan->info->ii_BrokenHotChain |= broken;
+	/* pgstat_count_heap_getnext() for each, whatever was made of it */
+	pgstat_count_index_tuples(scan->heap, seen);
 	return true;
 }
 
@@ -168,7 +172,6 @@ emit_page(HeapScan *scan, Buffer buffer, const PageRows *rows)
 		ItemPointerData tid;
 
 		point_to(scan, buffer, rows->offsets[i], &tuple);
-		pgstat_count_heap_getnext(scan->heap);
 		for (int k = 0; k < natts; k++)
 			values[k] = heap_getattr(&tuple, scan->info->ii_IndexAttrNumbers[k], desc, &nulls[k]);
 		tid = tuple.t_self;
