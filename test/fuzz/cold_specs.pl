@@ -76,9 +76,9 @@ sub statement
 		sub { returning("UPDATE t SET n = t.n + o.n FROM t o WHERE o.id = t.id % 5 + 1 AND t.id = $id") },
 		sub { returning("DELETE FROM t WHERE id = $id") },
 		sub { returning("DELETE FROM t WHERE id = $id AND n < 30") },
-		sub { "SELECT id, n FROM t WHERE $where ORDER BY id FOR $lock" },
+		sub { "SELECT id, n FROM t WHERE $where ORDER BY id, n FOR $lock" },
 		sub { "SELECT id, n FROM t WHERE id = $id FOR $lock" },
-		sub { "SELECT id, n FROM t ORDER BY id LIMIT 2 FOR $lock" },
+		sub { "SELECT id, n FROM t ORDER BY id, n LIMIT 2 FOR $lock" },
 		sub { "INSERT INTO t (id, n) VALUES ($id, 70) ON CONFLICT (id) DO UPDATE SET n = t.n + 100 RETURNING id, n" },
 		sub { "INSERT INTO t (id, n) VALUES ($id, 70) ON CONFLICT DO NOTHING RETURNING id, n" },
 		sub { "INSERT INTO t (id, n) VALUES ($id, 71)" },
@@ -89,7 +89,7 @@ sub statement
 		sub { "SAVEPOINT s; DELETE FROM t WHERE id = $id; RELEASE s" },
 		sub { "DECLARE c CURSOR FOR SELECT * FROM t WHERE id = $id FOR UPDATE; MOVE c; UPDATE t SET n = n + 3 WHERE CURRENT OF c; CLOSE c" },
 		sub { "SELECT count(*), sum(n), sum(id) FROM t" },
-		sub { "SELECT * FROM t WHERE $where ORDER BY id" },
+		sub { "SELECT * FROM t WHERE $where ORDER BY id, n" },
 		sub { "UPDATE t SET n = n + 1 WHERE ctid = (SELECT ctid FROM t WHERE id = $id)" });
 
 	push @kinds,
