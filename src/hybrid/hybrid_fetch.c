@@ -249,6 +249,31 @@ hy_fetch_again(TupleTableSlot *slot)
 	table_close(rel, NoLock);
 }
 
+TransactionId
+hy_fetch_xmax(TupleTableSlot *slot)
+{
+	/* as above; and the slot's group is still there, as a snapshot that sees it is */
+	Relation rel = table_open(slot->tts_tableOid, NoLock);
+	uint64 row = hy_slot(slot)->row;
+	const HyDirEntry *found = hy_directory_find(hy_directory(rel), row);
+	TransactionId xmax = InvalidTransactionId;
+
+	if (found != NULL)
+	{
+		HyEntry entry = found->entry;
+		HeapTupleData tuple;
+		Buffer buffer;
+
+		if (hy_header_look(rel, &entry, row, &tuple, &buffer) == HY_HEADER_THERE)
+		{
+			xmax = HeapTupleHeaderGetRawXmax(tuple.t_data);
+			UnlockReleaseBuffer(buffer);
+		}
+	}
+	table_close(rel, NoLock);
+	return xmax;
+}
+
 /*
  * A line pointer may be used anew after its TID was read and before the row is fetched.  A new row
  * would be too young for the snapshot; a new header is seen by all, but is no row.

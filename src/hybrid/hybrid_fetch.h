@@ -22,6 +22,9 @@ extern void hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, con
 /* the values of a cold slot whose scan has moved on or ended */
 extern void hy_fetch_again(TupleTableSlot *slot);
 
+/* xmax of a cold slot's row, raw as heap shows it: who has locked or changed the row last, be that undone or not */
+extern TransactionId hy_fetch_xmax(TupleTableSlot *slot);
+
 /* TableAmRoutine */
 extern IndexFetchTableData *hybrid_index_fetch_begin(Relation rel);
 extern void hybrid_index_fetch_reset(IndexFetchTableData *scan);

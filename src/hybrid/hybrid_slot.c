@@ -116,7 +116,7 @@ slot_getsysattr_cold(TupleTableSlot *slot, int attnum, bool *isnull)
 		case MaxCommandIdAttributeNumber:
 			return CommandIdGetDatum(ours->cmin);
 		case MaxTransactionIdAttributeNumber:
-			return TransactionIdGetDatum(InvalidTransactionId);
+			return TransactionIdGetDatum(hy_fetch_xmax(slot));
 		default:
 			elog(ERROR, "unexpected system attribute number %d", attnum);
 	}

@@ -95,6 +95,25 @@ DELETE FROM a WHERE id IN (1, 2);
 SELECT * FROM log ORDER BY id, t;
 SELECT * FROM a WHERE id < 4 ORDER BY id;
 SELECT count(*), sum(id), string_agg(t, ',' ORDER BY id) FROM a;
+
+-- xmax: who has locked or changed a row last, be that undone or not
+CREATE TABLE c AS SELECT i AS id, 'c' || i AS t FROM generate_series(1, 32) i;
+CALL must_be_cold('c');
+ALTER TABLE c ADD PRIMARY KEY (id);
+SELECT count(*) FROM c WHERE xmax = 0;
+BEGIN;
+SELECT pg_current_xact_id() AS mine \gset
+SELECT id, xmax FROM c WHERE id = 2 FOR UPDATE;
+SELECT id FROM c WHERE id = 3 FOR KEY SHARE;
+DELETE FROM c WHERE id IN (4, 5) RETURNING id, t, xmax = :'mine' AS mine;
+DELETE FROM c x USING c y WHERE x.id = 6 AND y.id IN (3, 4) RETURNING x.id, y.id, x.xmax = :'mine' AS mine, y.xmax = :'mine' AS locked;
+UPDATE c SET t = 'x' WHERE id IN (2, 7) RETURNING id, xmax = :'mine' AS mine;
+SELECT id, t, xmax = :'mine' AS mine FROM c WHERE id < 8 ORDER BY id;
+ROLLBACK;
+SELECT id, t, xmax = :'mine' AS mine FROM c WHERE id < 8 ORDER BY id;
+SELECT xmax <> :'mine' AS other FROM c WHERE id = 2 FOR SHARE;
+SELECT count(*) FROM c WHERE xmax = 0;
+
 REVOKE ALL ON a FROM cold_reader;
 REVOKE ALL ON SCHEMA locks FROM cold_reader;
 DROP ROLE cold_reader;
