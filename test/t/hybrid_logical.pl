@@ -1,5 +1,5 @@
 # Logical decoding reads heap's records: where it is on, COPY writes hot rows, and rewrites may still write cold ones.
-# What is done to cold rows is decoded as from heap.
+# What is done to cold rows is decoded as from heap, and subscribers do it to theirs.
 use strict;
 use warnings;
 
@@ -27,8 +27,8 @@ sub cold { return query("SELECT coalesce(sum(rows), 0) FROM omendb.row_groups('"
 
 sub start_server
 {
-	my ($name, $mode) = @_;
-	my $server = new_node($name, $mode, allows_streaming => 'logical');
+	my ($name, $mode, $streaming) = @_;
+	my $server = new_node($name, $mode, allows_streaming => $streaming // 'logical');
 
 	$server->append_conf('postgresql.conf', "max_prepared_transactions = 5\n");
 	$server->start;
@@ -217,12 +217,68 @@ sub subscribe
 	return;
 }
 
+# Changes come to a subscriber for rows that a session there is still loading, and has locked or changed: it waits for the
+# session. There is no index, as that would keep the rows hot; and it is a subscriber only, or they were decoded.
+sub subscribe_under_load
+{
+	my ($mode) = @_;
+
+	$subscriber = start_server("hybrid_loading_$mode", $mode, 1);
+	for my $server ($node, $subscriber)
+	{
+		$server->safe_psql('postgres', 'CREATE TABLE f (id bigint, k int, v text) USING omendb; ALTER TABLE f REPLICA IDENTITY FULL');
+	}
+	query('CREATE PUBLICATION loading FOR TABLE f');
+	my $connection = sprintf 'host=%s port=%s dbname=postgres', $node->host, $node->port;
+	$subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION loading CONNECTION '$connection' PUBLICATION loading WITH (copy_data = off)");
+
+	# headers of subtransactions are frozen, those of the load's own transaction are not
+	my %done = (
+		'nothing' => '',
+		'a lock' => 'SELECT FROM f WHERE id % 100 = 5 FOR UPDATE',
+		'a lock in a subtransaction' => 'SAVEPOINT a; SELECT FROM f WHERE id % 100 = 5 FOR UPDATE; RELEASE a',
+		'a deletion undone' => 'SAVEPOINT a; DELETE FROM f WHERE id % 100 = 5; ROLLBACK TO a',
+		'a deletion' => 'SAVEPOINT a; DELETE FROM f WHERE id % 100 = 5');
+	my $first = 1;
+	my $session = $subscriber->background_psql('postgres');
+	for my $what (sort keys %done)
+	{
+		my $last = $first + 199;
+
+		query("SELECT load('f', $first, $last)");
+		$node->wait_for_catchup('loading');
+		$subscriber->safe_psql('postgres', "DELETE FROM f WHERE id >= $first");
+		my $before = $subscriber->safe_psql('postgres', q{SELECT coalesce(sum(rows), 0) FROM omendb.row_groups('f') WHERE state = 'visible'});
+		$session->query_safe("BEGIN; SELECT load('f', $first, $last)");
+		is($session->query_safe(q{SELECT sum(rows) FROM omendb.row_groups('f') WHERE state = 'visible'}), $before + 200,
+			"$mode: a load under way on the subscriber");
+		$session->query_safe($done{$what}) if $done{$what};
+		query(($what eq 'a deletion' ? 'DELETE FROM f' : 'UPDATE f SET k = -1') . " WHERE id BETWEEN $first AND $last AND id % 100 = 5");
+		my $errors = 'SELECT sum(apply_error_count) FROM pg_stat_subscription_stats';
+		$subscriber->poll_query_until('postgres', qq{SELECT count(*) > 0 OR ($errors) > 0 FROM pg_stat_activity
+			WHERE backend_type ~ 'logical replication' AND wait_event_type = 'Lock' AND wait_event = 'transactionid'})
+		  or die "the subscriber does not wait for a row with $what";
+		is($subscriber->safe_psql('postgres', $errors), 0, "$mode: the subscriber waits for a row with $what");
+		$session->query_safe('COMMIT');
+		$node->wait_for_catchup('loading');
+		$first += 200;
+	}
+	$session->quit;
+	my $rows = 'SELECT count(*), sum(hashtext(f::text)) FROM f';
+	is($subscriber->safe_psql('postgres', $rows), query($rows), "$mode: the subscriber has waited for the loads");
+	hybrid_clean($subscriber, "$mode: the subscriber that loads", 'f');
+	$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION loading');
+	$subscriber->stop;
+	return;
+}
+
 for my $mode (modes())
 {
 	$node = start_server("hybrid_logical_$mode", $mode);
 	decode($mode);
 	cold_changes($mode);
 	subscribe($mode);
+	subscribe_under_load($mode);
 	unlike(slurp_file($node->logfile), qr/PANIC|TRAP:/, "$mode: no complaint in the server's log");
 	$node->stop;
 }
