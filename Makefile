@@ -149,6 +149,7 @@ check-cassert:
 	@test/run/cassert.sh $(LONG)
 check-core:
 	@$(SCRIPT_ENV) test/run/core.sh --modes $(MODES) --tests '$(TESTS)'
+	@$(SCRIPT_ENV) test/run/core.sh --cold --modes $(MODES) --tests '$(TESTS)'
 	@$(SCRIPT_ENV) test/run/core.sh --index alex --modes $(MODES) --tests '$(TESTS)'
 check-asan check-valgrind:
 	@test/run/valgrind.sh $(if $(TESTS),--tests '$(TESTS)')

@@ -10,6 +10,7 @@
 #include "alex/alex_cache.h"
 #include "base/om_wal.h"
 #include "base/stop_point.h"
+#include "hybrid/hybrid_judge.h"
 #include "hybrid/hybrid_load.h"
 #include "omendb_guc.h"
 
@@ -32,6 +33,9 @@ omendb_guc_init(void)
 							 "Off: all rows are stored hot, as heap stores them.",
 							 &hy_load_row_groups, true, PGC_USERSET, 0, NULL, NULL, NULL);
 #ifdef OMENDB_TESTING
+	DefineCustomBoolVariable("omendb.rewrite_all_cold",
+							 "VACUUM FULL makes row groups of all rows, however few and young.",
+							 NULL, &hy_rewrite_all_cold, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("omendb.stop_points",
 							   "Points at which a test makes the backend wait, fail or die.",
 							   "List of name=action; actions: wait, error, crash.", &om_stop_points,

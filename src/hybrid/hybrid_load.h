@@ -26,8 +26,7 @@ extern bool hy_load_allowed(Relation rel, int options);
 
 /*
  * Must the rows of this table stay hot?  brin cannot index row groups: its ranges
- * of blocks would span the gap to cold TIDs.  And rows that foreign keys refer to are
- * locked by every insert that does, which cold ones cannot be yet.
+ * of blocks would span the gap to cold TIDs.
  */
 extern bool hy_must_stay_hot(Relation rel);
 

@@ -20,6 +20,7 @@
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_conditions.h"
 #include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_judge.h"
 #include "hybrid/hybrid_planner.h"
 
 /* heap's, from heapam_handler.c: overhead of a tuple, and room in a page */
@@ -57,6 +58,33 @@ leave_out_metapage(Relation rel, BlockNumber *pages, double *tuples, double *all
 	if (*pages > 0 && form->relallvisible > 1)
 		*allvisfrac = Min(1.0, (double) (form->relallvisible - 1) / *pages);
 }
+
+#ifdef OMENDB_TESTING
+/*
+ * omendb.rewrite_all_cold: what heap would say of a table of so many rows.  The plans of PostgreSQL's own tests are made
+ * for that, down to its guess of ten pages for what nobody has analyzed.
+ */
+static void
+estimate_as_heap(Relation rel, double rows, double density, BlockNumber *pages, double *tuples,
+				 double *allvisfrac)
+{
+	Form_pg_class form = rel->rd_rel;
+
+	*pages = (BlockNumber) Max(ceil(rows / density), 1);
+	if (form->reltuples < 0 && !form->relhassubclass)
+		*pages = Max(*pages, 10);
+	/* page 0 is the metapage */
+	if (form->reltuples <= 0 || form->relpages <= 1)
+		*tuples = rint(density * *pages);
+	else if (rows > 10 * (double) form->reltuples)
+		*tuples = form->reltuples; /* the test has set it */
+	else
+		*tuples = rows;
+	*allvisfrac = 0;
+	if (form->relallvisible > 1)
+		*allvisfrac = Min(1.0, (double) form->relallvisible / form->relpages);
+}
+#endif
 
 /*
  * All from the metapage (rule V6): planning does not read the directory.
@@ -99,6 +127,11 @@ hybrid_relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pag
 	if (rel->rd_rel->relallvisible > (int32) opaque && nblocks > 0)
 		*allvisfrac = Min(1.0, (double) ((BlockNumber) rel->rd_rel->relallvisible - opaque) /
 								   (double) nblocks);
+#ifdef OMENDB_TESTING
+	if (hy_rewrite_all_cold)
+		estimate_as_heap(rel, *tuples, Max(guess_density(rel, attr_widths), 1), pages, tuples,
+						 allvisfrac);
+#endif
 }
 
 #if OM_BITMAP_BY_BLOCK

@@ -25,7 +25,7 @@
 
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
-#include "hybrid/hybrid_header.h"
+#include "hybrid/hybrid_judge.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_rewrite.h"
@@ -37,11 +37,13 @@ typedef struct Rewrite
 {
 	Relation old_table;
 	Relation new_table;
-	TransactionId oldest_xmin;
+	HyJudge judge;
 	MemoryContext context; /* of the values of one row */
-	bool to_groups;		   /* false: all rows of the new table are hot */
 	bool wrote;			   /* pass 1 has put something into the new table */
 	RgBuilder *builder;
+	TransactionId
+		xmin; /* of the group that the rows in pass 1's builder will be; none: seen by all */
+	CommandId cmin;
 	RgBuilder *remainder; /* rows of pass 1 that did not fill a group */
 	TupleTableSlot *slot; /* of the old table */
 	HyScan *scan;		  /* of the old table: all groups that are not aborted */
@@ -51,126 +53,14 @@ typedef struct Rewrite
 	double dead;
 } Rewrite;
 
-/* what becomes of a hot tuple, or of a cold row */
-typedef enum Fate
-{
-	FATE_COLD, /* live, seen by all, not being changed: into a group */
-	FATE_HOT,  /* some snapshot may tell it from what is there now */
-	FATE_DEAD,
-	FATE_NONE /* a header: it goes with its row */
-} Fate;
-
-/* someone is at work on a row although we hold the table exclusively */
-static void
-check_own(Rewrite *rw, TransactionId xid, const char *what)
-{
-	if (!TransactionIdIsCurrentTransactionId(xid))
-		elog(WARNING, "concurrent %s in progress within table \"%s\"", what,
-			 RelationGetRelationName(rw->old_table));
-}
-
-/* the tuple's buffer is pinned and not locked; *recent: dead to us, not yet to all */
-static Fate
-judge(Rewrite *rw, HeapTuple tuple, Buffer buffer, bool *recent)
-{
-	HTSV_Result result;
-	Fate fate = FATE_HOT;
-
-	*recent = false;
-	if (hy_tuple_is_header(tuple->t_data))
-		return FATE_NONE;
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	result = HeapTupleSatisfiesVacuum(tuple, rw->oldest_xmin, buffer);
-	switch (result)
-	{
-		case HEAPTUPLE_DEAD:
-			fate = FATE_DEAD;
-			break;
-		case HEAPTUPLE_RECENTLY_DEAD:
-			*recent = true;
-			break;
-		case HEAPTUPLE_LIVE:
-		{
-			TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
-
-			/* an xmax of a locker that is still running cannot be: we hold the table exclusively */
-			if (!TransactionIdIsNormal(xmin) || TransactionIdPrecedes(xmin, rw->oldest_xmin))
-				fate = FATE_COLD;
-			break;
-		}
-		case HEAPTUPLE_INSERT_IN_PROGRESS:
-			check_own(rw, HeapTupleHeaderGetXmin(tuple->t_data), "insert");
-			break;
-		case HEAPTUPLE_DELETE_IN_PROGRESS:
-			check_own(rw, HeapTupleHeaderGetUpdateXid(tuple->t_data), "delete");
-			*recent = true;
-			break;
-	}
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	if (fate == FATE_COLD && !rw->to_groups)
-		fate = FATE_HOT;
-	return fate;
-}
-
-/*
- * The same for a cold row of a group that somebody may see.  FATE_COLD: it stays in a group, whoever sees that.  FATE_HOT:
- * *header (may be NULL) is its header without the columns, with its TID; t_data is the caller's room.
- */
-static Fate
-judge_cold(Rewrite *rw, const HyEntry *entry, uint64 row, HeapTuple header, bool *recent)
-{
-	HeapTupleData tuple;
-	Buffer buffer;
-	Fate fate = FATE_COLD;
-
-	*recent = false;
-	switch (hy_header_look(rw->old_table, entry, row, &tuple, &buffer))
-	{
-		case HY_HEADER_NONE:
-			return FATE_COLD;
-		case HY_HEADER_GONE:
-			return FATE_DEAD;
-		case HY_HEADER_THERE:
-			break;
-	}
-	switch (HeapTupleSatisfiesVacuum(&tuple, rw->oldest_xmin, buffer))
-	{
-		case HEAPTUPLE_LIVE:
-			break;
-		case HEAPTUPLE_INSERT_IN_PROGRESS:
-			/* the group's own writer has locked the row, or was about to change it */
-			check_own(rw, HeapTupleHeaderGetXmin(tuple.t_data), "insert");
-			break;
-		case HEAPTUPLE_DEAD:
-			fate = FATE_DEAD;
-			break;
-		case HEAPTUPLE_DELETE_IN_PROGRESS:
-			check_own(rw, HeapTupleHeaderGetUpdateXid(tuple.t_data), "delete");
-			*recent = true;
-			fate = FATE_HOT;
-			break;
-		case HEAPTUPLE_RECENTLY_DEAD:
-			*recent = true;
-			fate = FATE_HOT;
-			break;
-	}
-	if (fate == FATE_HOT && header != NULL)
-	{
-		memcpy(header->t_data, tuple.t_data, SizeofHeapTupleHeader);
-		header->t_self = tuple.t_self;
-	}
-	UnlockReleaseBuffer(buffer);
-	return fate;
-}
-
 /* is the row of the scan's group one for pass 1? */
 static bool
 stays_cold(Rewrite *rw, uint32 group, uint64 row)
 {
 	bool recent;
 
-	return !rw->touched[group] ||
-		   judge_cold(rw, &rw->scan->cold->groups[group], row, NULL, &recent) == FATE_COLD;
+	return !rw->touched[group] || hy_judge_cold(&rw->judge, &rw->scan->cold->groups[group], row,
+												NULL, &recent) == HY_REWRITE_COLD;
 }
 
 /* ---- pass 1 ---- */
@@ -207,7 +97,17 @@ insert_frozen(Rewrite *rw, Datum *values, bool *nulls)
 	heap_freetuple(tuple);
 }
 
-/* a row that everybody sees */
+/* the rows in the builder become a group, however few; what comes next will be one of this xmin and cmin */
+static void
+begin_group(Rewrite *rw, TransactionId xmin, CommandId cmin)
+{
+	if (rg_builder_rows(rw->builder) > 0)
+		write_group(rw, rw->xmin, rw->cmin);
+	rw->xmin = xmin;
+	rw->cmin = cmin;
+}
+
+/* a row that everybody sees, or one of the group begun */
 static void
 take_row(Rewrite *rw, Datum *values, bool *nulls, TransactionId xmin)
 {
@@ -224,10 +124,10 @@ take_row(Rewrite *rw, Datum *values, bool *nulls, TransactionId xmin)
 	else
 	{
 		if (rg_builder_raw_bytes(rw->builder) + bytes > RG_RAW_BYTES_MAX)
-			write_group(rw, InvalidTransactionId, FirstCommandId);
+			write_group(rw, rw->xmin, rw->cmin);
 		rg_builder_append(rw->builder, values, nulls, xmin);
 		if (rg_builder_rows(rw->builder) >= (uint32) hy_row_group_rows)
-			write_group(rw, InvalidTransactionId, FirstCommandId);
+			write_group(rw, rw->xmin, rw->cmin);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(rw->context);
@@ -266,14 +166,6 @@ rewrite_remainder(Rewrite *rw, RewriteState state)
 	pfree(nulls);
 }
 
-/* does everybody see this group? */
-static bool
-group_seen_by_all(const Rewrite *rw, const HyEntry *entry)
-{
-	return hy_entry_frozen(entry) || (TransactionIdPrecedes(entry->xmin, rw->oldest_xmin) &&
-									  hy_entry_fate(entry) == HY_FATE_COMMITTED);
-}
-
 /* a cold row in our slot, all of it */
 static void
 show_cold(Rewrite *rw, const HyEntry *entry, uint64 row)
@@ -306,7 +198,7 @@ copy_groups(Rewrite *rw, bool all_seen)
 	for (uint32 i = 0; i < scan->cold->group_count; i++)
 	{
 		HyEntry entry = scan->cold->groups[i];
-		bool seen = group_seen_by_all(rw, &entry);
+		bool seen = hy_judge_seen_by_all(&rw->judge, &entry);
 
 		if (seen != all_seen)
 			continue;
@@ -341,16 +233,28 @@ pass1_physical(Rewrite *rw)
 	HyHotReader *hot = &rw->scan->hot;
 
 	copy_groups(rw, true);
+	if (rw->judge.young_too)
+	{
+		/* rows stay in the order in which they came */
+		begin_group(rw, InvalidTransactionId, FirstCommandId);
+		copy_groups(rw, false);
+	}
 	for (BlockNumber block = hy_hot_block_from(hot, 0, true); block != InvalidBlockNumber;
 		 block = hy_hot_block_from(hot, block + 1, true))
 	{
 		hy_hot_load(hot, block);
 		for (int i = 0; i < hot->count; i++)
 		{
+			TransactionId xmin;
+			CommandId cmin;
 			bool recent;
 
-			if (!hy_hot_tuple(hot, i) || judge(rw, &hot->tuple, hot->buffer, &recent) != FATE_COLD)
+			if (!hy_hot_tuple(hot, i) ||
+				hy_judge_hot(&rw->judge, &hot->tuple, hot->buffer, &recent) != HY_REWRITE_COLD)
 				continue;
+			xmin = hy_judge_owner(&rw->judge, &hot->tuple, &cmin);
+			if (xmin != rw->xmin || cmin != rw->cmin)
+				begin_group(rw, xmin, cmin);
 			heap_deform_tuple(&hot->tuple, desc, values, nulls);
 			take_row(rw, values, nulls, HeapTupleHeaderGetRawXmin(hot->tuple.t_data));
 		}
@@ -369,9 +273,10 @@ slot_is_for_pass1(Rewrite *rw)
 	bool recent;
 
 	if (!slot->cold)
-		return judge(rw, slot->base.base.tuple, slot->base.buffer, &recent) == FATE_COLD;
+		return hy_judge_hot(&rw->judge, slot->base.base.tuple, slot->base.buffer, &recent) ==
+			   HY_REWRITE_COLD;
 	group = hy_batch_find_group(rw->scan->cold, slot->row);
-	return group >= 0 && group_seen_by_all(rw, &rw->scan->cold->groups[group]) &&
+	return group >= 0 && hy_judge_seen_by_all(&rw->judge, &rw->scan->cold->groups[group]) &&
 		   stays_cold(rw, (uint32) group, slot->row);
 }
 
@@ -416,7 +321,7 @@ pass1_sort(Rewrite *rw, Relation old_index)
 	while (hy_scan_next_cold(scan, rw->slot))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!group_seen_by_all(rw, &scan->cold->groups[scan->cold->group_idx]) ||
+		if (!hy_judge_seen_by_all(&rw->judge, &scan->cold->groups[scan->cold->group_idx]) ||
 			!stays_cold(rw, scan->cold->group_idx, hy_slot(rw->slot)->row))
 			continue;
 		tuple = ExecCopySlotHeapTuple(rw->slot);
@@ -431,7 +336,8 @@ pass1_sort(Rewrite *rw, Relation old_index)
 		{
 			bool recent;
 
-			if (hy_hot_tuple(hot, i) && judge(rw, &hot->tuple, hot->buffer, &recent) == FATE_COLD)
+			if (hy_hot_tuple(hot, i) &&
+				hy_judge_hot(&rw->judge, &hot->tuple, hot->buffer, &recent) == HY_REWRITE_COLD)
 				tuplesort_putheaptuple(sort, &hot->tuple);
 		}
 	}
@@ -489,12 +395,12 @@ pass2_tuple(Rewrite *rw, RewriteState state, Tuplesortstate *sort, HeapTuple tup
 	bool recent;
 
 	CHECK_FOR_INTERRUPTS();
-	switch (judge(rw, tuple, buffer, &recent))
+	switch (hy_judge_hot(&rw->judge, tuple, buffer, &recent))
 	{
-		case FATE_COLD:
-		case FATE_NONE:
+		case HY_REWRITE_COLD:
+		case HY_REWRITE_NONE:
 			return;
-		case FATE_DEAD:
+		case HY_REWRITE_DEAD:
 			rw->dead += 1;
 			/* an update chain may have waited for it; then the earlier version is dead as well */
 			if (rewrite_heap_dead_tuple(state, tuple))
@@ -503,7 +409,7 @@ pass2_tuple(Rewrite *rw, RewriteState state, Tuplesortstate *sort, HeapTuple tup
 				rw->recently_dead -= 1;
 			}
 			return;
-		case FATE_HOT:
+		case HY_REWRITE_HOT:
 			break;
 	}
 	keep_version(rw, state, sort, tuple, recent);
@@ -519,7 +425,7 @@ form_hot(Rewrite *rw, const HyEntry *entry, const HeapTupleData *header)
 	HeapTuple tuple = heap_form_tuple(RelationGetDescr(rw->old_table), rw->slot->tts_values,
 									  rw->slot->tts_isnull);
 	HeapTupleHeader to = tuple->t_data;
-	bool seen = group_seen_by_all(rw, entry);
+	bool seen = hy_judge_seen_by_all(&rw->judge, entry);
 
 	tuple->t_tableOid = RelationGetRelid(rw->old_table);
 	to->t_infomask &= (uint16) ~HEAP_XACT_MASK;
@@ -579,15 +485,15 @@ pass2_row(Rewrite *rw, RewriteState state, Tuplesortstate *sort, const HyEntry *
 	HeapTupleHeaderData data;
 	HeapTupleData header = { .t_data = &data };
 	bool recent;
-	Fate fate = judge_cold(rw, entry, row, &header, &recent);
+	HyRewriteFate fate = hy_judge_cold(&rw->judge, entry, row, &header, &recent);
 
 	CHECK_FOR_INTERRUPTS();
-	if (fate == FATE_DEAD)
+	if (fate == HY_REWRITE_DEAD)
 		rw->dead += 1;
-	if (fate == FATE_DEAD || (fate == FATE_COLD && !all))
+	if (fate == HY_REWRITE_DEAD || (fate == HY_REWRITE_COLD && !all))
 		return;
 	show_cold(rw, entry, row);
-	keep_cold(rw, state, sort, entry, fate == FATE_HOT ? &header : NULL, recent);
+	keep_cold(rw, state, sort, entry, fate == HY_REWRITE_HOT ? &header : NULL, recent);
 }
 
 /* cold rows that are not pass 1's, behind the hot tuples, or to `sort`; unchanged ones only if `all` */
@@ -630,7 +536,7 @@ pass2_index(Rewrite *rw, RewriteState state, Relation old_index)
 			pass2_tuple(rw, state, NULL, slot->base.base.tuple, slot->base.buffer);
 			continue;
 		}
-		if (rw->to_groups || (group = hy_batch_find_group(rw->scan->cold, slot->row)) < 0 ||
+		if (rw->judge.to_groups || (group = hy_batch_find_group(rw->scan->cold, slot->row)) < 0 ||
 			!stays_cold(rw, (uint32) group, slot->row))
 			continue;
 		slot_getallattrs(rw->slot);
@@ -660,11 +566,12 @@ static void
 pass2(Rewrite *rw, Relation old_index, bool use_sort, TransactionId freeze_xid,
 	  MultiXactId multi_cutoff)
 {
-	RewriteState state =
-		begin_heap_rewrite(rw->old_table, rw->new_table, rw->oldest_xmin, freeze_xid, multi_cutoff);
+	RewriteState state = begin_heap_rewrite(rw->old_table, rw->new_table, rw->judge.oldest_xmin,
+											freeze_xid, multi_cutoff);
 	Tuplesortstate *sort = NULL;
 	HeapTuple tuple;
 
+	rw->judge.kept = false;
 	if (rw->remainder != NULL)
 		rewrite_remainder(rw, state);
 	if (old_index != NULL && use_sort)
@@ -678,7 +585,7 @@ pass2(Rewrite *rw, Relation old_index, bool use_sort, TransactionId freeze_xid,
 	else
 	{
 		pass2_physical(rw, state, sort);
-		pass2_cold(rw, state, sort, !rw->to_groups);
+		pass2_cold(rw, state, sort, !rw->judge.to_groups);
 	}
 	if (sort != NULL)
 	{
@@ -711,7 +618,7 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 								 double *num_tuples, double *tups_vacuumed,
 								 double *tups_recently_dead)
 {
-	Rewrite rw = { .old_table = old_table, .new_table = new_table, .oldest_xmin = oldest_xmin };
+	Rewrite rw = { .old_table = old_table, .new_table = new_table };
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "omendb rewrite", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -719,9 +626,12 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 
 	hy_load_flush_table(old_table);
 	rw.context = AllocSetContextCreate(context, "omendb rewrite row", ALLOCSET_DEFAULT_SIZES);
-	rw.to_groups = rg_unsupported(RelationGetDescr(new_table)) == NULL && hy_load_row_groups &&
-				   !hy_must_stay_hot(old_table);
-	if (rw.to_groups)
+	rw.judge.rel = old_table;
+	rw.judge.oldest_xmin = oldest_xmin;
+	rw.judge.to_groups = rg_unsupported(RelationGetDescr(new_table)) == NULL &&
+						 hy_load_row_groups && !hy_must_stay_hot(old_table);
+	rw.judge.young_too = hy_rewrite_all_cold && old_index == NULL;
+	if (rw.judge.to_groups)
 		rw.builder = rg_builder_create(RelationGetDescr(new_table), true, context);
 	rw.slot = table_slot_create(old_table, NULL);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE,
@@ -733,7 +643,7 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 										SO_TYPE_ANALYZE | SO_ALLOW_STRAT);
 	rw.scan = scan;
 	find_touched(&rw);
-	if (rw.to_groups)
+	if (rw.judge.to_groups)
 	{
 		if (old_index == NULL)
 			pass1_physical(&rw);
@@ -741,10 +651,12 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 			pass1_sort(&rw, old_index);
 		else
 			pass1_index(&rw, old_index);
+		if (hy_rewrite_all_cold)
+			begin_group(&rw, InvalidTransactionId, FirstCommandId);
 		if (!rw.wrote && scan->cold->group_count == 0)
 		{
 			/* without a group all rows stay hot, and are copied in one order */
-			rw.to_groups = false;
+			rw.judge.to_groups = false;
 			rw.live = 0;
 			rg_builder_reset(rw.builder);
 		}
@@ -753,7 +665,8 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 			/* copying single groups takes another builder */
 			rw.remainder = rw.builder;
 			rw.builder = rg_builder_create(RelationGetDescr(new_table), true, context);
-			copy_groups(&rw, false);
+			if (!rw.judge.young_too)
+				copy_groups(&rw, false);
 		}
 	}
 	STOP_POINT("hybrid_rewrite_groups");

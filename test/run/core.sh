@@ -8,10 +8,13 @@
 #   --index alex                in place of that: heap tables, and CREATE INDEX makes an alex index where it
 #                               would make a btree and alex can carry it (test/modules/alex_for_btree);
 #                               "constraints" does so for indexes of constraints as well, and has no lists
+#   --cold                      omendb tables are rewritten into row groups after each statement that wrote to
+#                               them (test/modules/cold_tables); the regression tests run one after the other
 #   --kinds regress,isolation
 #   --modes preload,plain       with and without omendb in shared_preload_libraries
 #   --tests 'NAME ...'          only these, after those they depend on, one at a time
-#   --lists DIR                 what may differ, in place of test/core; test/core/alex for --index
+#   --lists DIR                 what may differ, in place of test/core; test/core/alex for --index,
+#                               test/core/cold for --cold
 #   --accept                    rewrite those lists from what differs now, for review
 #   --make-flags 'FLAG=1 ...'   the flavour to build
 #
@@ -31,6 +34,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 am=omendb
 index=
+cold=
 kinds=regress,isolation
 modes=preload,plain
 only=
@@ -38,12 +42,13 @@ lists=
 accept=
 make_flags='WERROR=1 CASSERT=1 TESTING=1 CHECK_PAGES=1'
 connections=8							# tests at a time
+cold_group_rows=1500					# a table of more gets several groups, whose vectors are not full
 shown_max=10							# differences; there are more in the logs
 seconds_max=${OMENDB_KIND_SECONDS:-1200}	# for one kind in one mode
 
 arguments=("$@")
 while [ $# -gt 0 ]; do
-	[ "$1" = --accept ] || [ $# -ge 2 ] || die "$1 needs a value"
+	case $1 in --accept | --cold) ;; *) [ $# -ge 2 ] || die "$1 needs a value" ;; esac
 	case $1 in
 		--am) am=$2 ;;
 		--index) index=$2 am=heap ;;
@@ -53,13 +58,15 @@ while [ $# -gt 0 ]; do
 		--lists) lists=$(realpath "$2") ;;
 		--make-flags) make_flags=$2 ;;
 		--accept) accept=1; shift; continue ;;
+		--cold) cold=cold; shift; continue ;;
 		*) die "unknown option $1" ;;
 	esac
 	shift 2
 done
 case $index in "" | alex | constraints) ;; *) die "no such index: $index" ;; esac
-[ -n "$lists" ] || lists=$ROOT/test/core${index:+/$index}
-subject=${index:-$am}
+[ -z "$cold" ] || [ "$am" = omendb ] || die "--cold is for omendb tables"
+[ -n "$lists" ] || lists=$ROOT/test/core${index:+/$index}${cold:+/$cold}
+subject=${index:-${cold:-$am}}
 [ -z "$accept" ] || [ -z "$only" ] || die "--accept needs a run of all tests"
 
 # The server and the source it is from, found or made before the sandbox is entered, where nothing can be.
@@ -139,8 +146,8 @@ with_needed()
 	done
 }
 
-# build_libraries: the functions that the regression tests call, for this very server, and the module that
-# makes other indexes.
+# build_libraries: the functions that the regression tests call, for this very server, and the modules that
+# make other indexes and cold rows.
 build_libraries()
 {
 	local file log=$WORK/logs/build-libraries.log
@@ -148,7 +155,7 @@ build_libraries()
 	# REFINT_VERBOSE: as their makefile has it
 	mkdir -p "$WORK/libraries"
 	for file in "$CORE_SOURCE"/{src/test/regress/regress,contrib/spi/refint,contrib/spi/autoinc}.c \
-		"$ROOT/test/modules/alex_for_btree/alex_for_btree.c"; do
+		"$ROOT"/test/modules/{alex_for_btree/alex_for_btree,cold_tables/cold_tables}.c; do
 		# shellcheck disable=SC2046	# words
 		$("$PG_CONFIG" --cc) $("$PG_CONFIG" --cflags) -DREFINT_VERBOSE -fPIC -shared -I"$("$PG_CONFIG" --includedir-server)" \
 			-o "$WORK/libraries/$(basename "$file" .c).so" "$file" >>"$log" 2>&1 ||
@@ -182,7 +189,7 @@ write_settings()
 run()
 {
 	local kind=$1 subject=$2 mode=$3 out=$4 program database name settings log crash
-	local expected=() extensions=() tests=()
+	local expected=() extensions=() tests=() at_a_time=$connections
 	shift 4
 	name=core-$subject-$mode-$kind
 	settings=$WORK/$name.conf
@@ -193,16 +200,32 @@ run()
 		cat "$paths" >>"$settings"
 		extensions=(--load-extension=omendb)
 	fi
-	if [ "$subject" = "$index" ]; then
+	if [ -n "$index$cold" ] && [ "$subject" != heap ]; then
 		sed "s,^\(dynamic_library_path = '\),\1$WORK/libraries:," "$paths" >>"$settings"
+	fi
+	if [ "$subject" = "$index" ]; then
 		echo "session_preload_libraries = 'alex_for_btree'" >>"$settings"
 		[ "$index" = alex ] || echo "alex_for_btree.constraints = on" >>"$settings"
 	elif [ "$subject" != heap ]; then
-		[ "$subject" = omendb ] || extensions+=(--load-extension="$subject")
+		[ "$am" = omendb ] || extensions+=(--load-extension="$am")
 		# The server takes the name on trust, and the databases postgres and template1 do not have it: no
 		# table can be made there without saying what kind. The tests' database is made from template0
 		# and has its extensions before its tables. PGOPTIONS would be checked as a connection starts.
-		echo "default_table_access_method = '$subject'" >>"$settings"
+		echo "default_table_access_method = '$am'" >>"$settings"
+	fi
+	if [ "$subject" = "$cold" ]; then
+		cat >>"$settings" <<-EOT
+			session_preload_libraries = 'cold_tables'
+			omendb.rewrite_all_cold = on
+			omendb.row_group_rows = $cold_group_rows
+		EOT
+		# not within transactions of isolation tests, where others would wait for the lock
+		[ "$kind" = isolation ] || cat >>"$settings" <<-EOT
+			cold_tables.statements = on
+			cold_tables.transactions_only = 'pg_regress/prepared_xacts'
+		EOT
+		# where others' transactions run, new rows are not at once seen by all
+		at_a_time=1
 	fi
 	case $mode in
 		preload) echo "shared_preload_libraries = 'omendb'" >>"$settings" ;;
@@ -224,7 +247,7 @@ run()
 	start_server "$name" "$settings" || return
 	timeout -k 10 "$seconds_max" "$PGXS_ROOT/src/test/$kind/$program" --bindir="$BINDIR" --dlpath="$WORK/libraries" \
 		--inputdir="$CORE_SOURCE/src/test/$kind" "${expected[@]}" --outputdir="$out" --no-locale --encoding=UTF8 \
-		--host="$PGHOST" --port="$PGPORT" --user=postgres --dbname="$database" --max-connections="$connections" \
+		--host="$PGHOST" --port="$PGPORT" --user=postgres --dbname="$database" --max-connections="$at_a_time" \
 		"${extensions[@]}" "${tests[@]}" >"$out/output" 2>&1 || true
 	stop_server || return
 	crash=$(grep -E 'PANIC|TRAP: |was terminated by signal|server process .* exited|process was running' "$log" || true)
@@ -362,7 +385,7 @@ accept()
 	mkdir -p "${file%/*}"
 	cp "$3" "$file"
 	grep -qE "^${name}[[:space:]]" "$new/differences.txt" ||
-		printf '%-36s?\n' "$name" >>"$new/differences.txt"
+		printf '%-35s ?\n' "$name" >>"$new/differences.txt"
 }
 
 # begin_accepting: new lists start as the old ones without the diffs of what runs now.
@@ -476,11 +499,11 @@ if [ "$subject" = heap ]; then
 	same=$((same - failed))
 elif ! build_and_install "$WORK/build-core" "$destdir" "$make_flags"; then
 	count_failure "build"
-elif [ "$subject" = omendb ] && ! grep -qiE 'ACCESS METHOD +omendb +TYPE +TABLE' "$ROOT"/sql/omendb--*.sql; then
+elif [ "$am" = omendb ] && ! grep -qiE 'ACCESS METHOD +omendb +TYPE +TABLE' "$ROOT"/sql/omendb--*.sql; then
 	count_failure "the extension has no table access method omendb"
 else
 	write_paths "$destdir" "$paths"
-	[ "$subject" = omendb ] || [ "$subject" = "$index" ] || heap_under_name "$subject"
+	[ "$am" = omendb ] || [ "$subject" = "$index" ] || heap_under_name "$am"
 	[ -z "$accept" ] || begin_accepting
 	for mode in ${modes//,/ }; do
 		for kind in ${kinds//,/ }; do
