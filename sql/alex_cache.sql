@@ -256,6 +256,26 @@ VACUUM heap_pin;
 SELECT 'UPDATE heap_pin SET n = n + 1 WHERE k = 1' FROM generate_series(1, 100) \gexec
 \set ECHO all
 SELECT n, pg_relation_size('heap_pin') / current_setting('block_size')::int AS pages FROM heap_pin WHERE k = 1;
+-- counted as any page that is found in shared buffers, also in pg_stat_io, which came in 16: two a lookup
+CREATE FUNCTION heap_pin_hits(OUT by_table bigint, OUT by_io bigint) LANGUAGE plpgsql AS $$
+BEGIN
+	SELECT heap_blks_hit + idx_blks_hit INTO by_table FROM pg_statio_user_tables WHERE relname = 'heap_pin';
+	by_io := by_table;
+	IF current_setting('server_version_num')::int >= 160000 THEN
+		EXECUTE 'SELECT sum(hits) FROM pg_stat_io WHERE backend_type = ''client backend'' AND object = ''relation''' INTO by_io;
+	END IF;
+END $$;
+SELECT pg_stat_force_next_flush();
+SELECT by_table AS table_before, by_io AS io_before FROM heap_pin_hits() \gset
+DO $$
+BEGIN
+	FOR i IN 1..2000 LOOP
+		PERFORM n FROM heap_pin WHERE k = 1;
+	END LOOP;
+END $$;
+SELECT pg_stat_force_next_flush();
+SELECT by_table - :table_before BETWEEN 4000 AND 4100 AS by_table, by_io - :io_before >= 4000 AS by_io FROM heap_pin_hits();
+DROP FUNCTION heap_pin_hits;
 -- the setting holds for what is remembered, too, in a session that has remembered some
 SELECT count(*), sum(total_bytes) <= 1024 * 1024 + 8192 AS within FROM pg_backend_memory_contexts WHERE name = 'alex heap pages';
 SET omendb.alex_cache_size = '63kB';

@@ -260,6 +260,15 @@ om_buffer_locked_by_me(Buffer buffer)
 #define om_test_old_snapshot(snapshot, rel, page) TestForOldSnapshot(snapshot, rel, page)
 #endif
 
+/* count a block found in shared buffers for pg_stat_io, which came in 16 */
+#if PG_VERSION_NUM >= 180000
+#define OM_COUNT_IO_HIT() pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, 1, 0)
+#elif PG_VERSION_NUM >= 160000
+#define OM_COUNT_IO_HIT() pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT)
+#else
+#define OM_COUNT_IO_HIT() ((void) 0)
+#endif
+
 /* ANALYZE hands over blocks by a read stream since 17 */
 #if PG_VERSION_NUM >= 170000
 #include "storage/read_stream.h"

@@ -57,7 +57,7 @@ om_recent_touch(Buffer recent, uint32 offset)
 	om_touch((const char *) BufferGetBlock(recent) + offset);
 }
 
-/* pin it, if it still holds the block of the main fork */
+/* pin it, if it still holds the block of the main fork; of a hit, ReadRecentBuffer() counts only what EXPLAIN shows */
 static inline bool
 om_recent_pin(Relation rel, BlockNumber block, Buffer recent)
 {
@@ -65,6 +65,7 @@ om_recent_pin(Relation rel, BlockNumber block, Buffer recent)
 		return false;
 	pgstat_count_buffer_read(rel);
 	pgstat_count_buffer_hit(rel);
+	OM_COUNT_IO_HIT();
 	return true;
 }
 
