@@ -8,11 +8,19 @@
 #include "utils/guc.h"
 
 #include "alex/alex_cache.h"
+#include "base/heap_pin.h"
 #include "base/om_wal.h"
 #include "base/stop_point.h"
 #include "hybrid/hybrid_judge.h"
 #include "hybrid/hybrid_load.h"
 #include "omendb_guc.h"
+
+/* places of heap pages may take a quarter on top */
+static void
+assign_cache_size(int size, void *extra)
+{
+	om_heap_pin_kb = size / 4;
+}
 
 void
 omendb_guc_init(void)
@@ -21,7 +29,7 @@ omendb_guc_init(void)
 		"omendb.alex_cache_size", "Memory a backend keeps decoded inner pages of alex indexes in.",
 		"One limit for all indexes; the pages used least recently go first.  Zero: none are kept.",
 		&alex_cache_size, ALEX_CACHE_SIZE_DEFAULT, 0, ALEX_CACHE_SIZE_MAX, PGC_USERSET, GUC_UNIT_KB,
-		NULL, NULL, NULL);
+		NULL, assign_cache_size, NULL);
 	DefineCustomIntVariable(
 		"omendb.row_group_rows", "Rows at which a bulk load closes a row group.",
 		"A group also closes at 64 MB of uncompressed data.  What is left below a full group is "

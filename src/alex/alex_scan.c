@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/relscan.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -29,11 +30,11 @@
 #include "utils/snapmgr.h"
 
 #include "alex/alex_buf.h"
-#include "alex/alex_heap_pin.h"
 #include "alex/alex_lookup.h"
 #include "alex/alex_scan.h"
 #include "alex/alex_scan_state.h"
 #include "base/check.h"
+#include "base/heap_pin.h"
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
 
@@ -759,8 +760,10 @@ alexgettuple(IndexScanDesc scan, ScanDirection dir)
 		item_tid(scan, item, &scan->xs_heaptid);
 	} while (scan->xs_want_itup && !plain_tuple_make(scan, item) && !alex_tuple_make(scan, item));
 	so->last = *item;
-	if (!scan->xs_want_itup)
-		alex_heap_pin(scan);
+	/* omendb tables see to their hot rows themselves */
+	if (!scan->xs_want_itup && scan->xs_heapfetch != NULL &&
+		scan->heapRelation->rd_tableam == GetHeapamTableAmRoutine())
+		om_heap_pin(scan->heapRelation, scan->xs_heapfetch, &scan->xs_heaptid);
 	return true;
 }
 

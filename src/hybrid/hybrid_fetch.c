@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/heap_pin.h"
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_fetch.h"
@@ -353,6 +354,8 @@ hybrid_index_fetch_tuple(IndexFetchTableData *scan, ItemPointer tid, Snapshot sn
 
 	if (!hy_tid_is_cold(tid))
 	{
+		if (!*call_again)
+			om_heap_pin(scan->rel, fetch->heap, tid);
 		hy_slot_lend(slot);
 		found = GetHeapamTableAmRoutine()->index_fetch_tuple(fetch->heap, tid, snapshot, slot,
 															 call_again, all_dead);

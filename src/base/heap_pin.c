@@ -1,6 +1,6 @@
 /*
- * alex_heap_pin.c
- *		Pin the heap page of the entry a scan returns: see alex_heap_pin.h.
+ * heap_pin.c
+ *		Pin a heap page for heap's index fetch: see heap_pin.h.
  *
  * A probe of a large table spends most of its time waiting for memory, and a third of it in the buffer table: its bucket, its
  * element, the buffer's descriptor and the page come one after the other.  Who remembers the buffer waits once.
@@ -15,12 +15,13 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "alex/alex_cache.h"
-#include "alex/alex_heap_pin.h"
+#include "base/heap_pin.h"
 #include "base/recent.h"
 
-/* buffers to begin with; doubled while more are found, up to a quarter of the model cache's limit */
+/* buffers to begin with; doubled while more are found, up to the limit */
 #define PLACES_MIN 4096
+
+int om_heap_pin_kb = 0;
 
 static MemoryContext context = NULL; /* theirs */
 static Buffer *places = NULL;
@@ -31,7 +32,7 @@ static uint32 found = 0;   /* buffers found since there are as many places */
 static inline Size
 places_max(void)
 {
-	return (Size) alex_cache_size * (1024 / 4) / sizeof(Buffer);
+	return (Size) om_heap_pin_kb * 1024 / sizeof(Buffer);
 }
 
 static void
@@ -55,7 +56,7 @@ grow(void)
 	if (n > places_max() || nplaces >= (uint32) NBuffers)
 		return;
 	forget();
-	context = AllocSetContextCreate(CacheMemoryContext, "alex heap pages", ALLOCSET_SMALL_SIZES);
+	context = AllocSetContextCreate(CacheMemoryContext, "omendb heap pages", ALLOCSET_SMALL_SIZES);
 	places = MemoryContextAllocExtended(context, n * sizeof(Buffer),
 										MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
 	if (places != NULL)
@@ -95,22 +96,19 @@ pin_block(Relation heap, BlockNumber block, OffsetNumber offset, Buffer *place)
 }
 
 void
-alex_heap_pin(IndexScanDesc scan)
+om_heap_pin(Relation heap, IndexFetchTableData *heap_fetch, const ItemPointerData *tid)
 {
-	Relation heap = scan->heapRelation;
-	IndexFetchHeapData *fetch = (IndexFetchHeapData *) scan->xs_heapfetch;
-	BlockNumber block = ItemPointerGetBlockNumber(&scan->xs_heaptid);
+	IndexFetchHeapData *fetch = (IndexFetchHeapData *) heap_fetch;
+	BlockNumber block = ItemPointerGetBlockNumber(tid);
 	Buffer buffer;
 
-	if (fetch == NULL || heap->rd_tableam != GetHeapamTableAmRoutine())
-		return;
 	if (BufferIsValid(fetch->xs_cbuf) && BufferGetBlockNumber(fetch->xs_cbuf) == block)
 		return;
 	if (unlikely(nplaces > places_max()))
 		forget();
 	if (nplaces == 0)
 		grow();
-	buffer = pin_block(heap, block, ItemPointerGetOffsetNumber(&scan->xs_heaptid),
+	buffer = pin_block(heap, block, ItemPointerGetOffsetNumber(tid),
 					   nplaces > 0 ? place_of(heap, block) : NULL);
 	if (BufferIsValid(fetch->xs_cbuf))
 		ReleaseBuffer(fetch->xs_cbuf);
