@@ -70,6 +70,7 @@ FROM pg_depend d
 WHERE refclassid = 'pg_extension'::regclass
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'omendb')
 	AND deptype = 'e'
+	AND classid <> 'pg_type'::regclass -- row types of views
 	AND obj_description(objid, classid::regclass::text::name) IS NULL;
 
 -- what the access method says of itself
