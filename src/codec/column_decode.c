@@ -179,6 +179,14 @@ decode_linear(const ColDesc *desc, const ColVector *vector, uint32 rows, const u
 		out[i] = base + desc->divisor * (out[i] + (product >> COL_LINEAR_SHIFT));
 }
 
+/* the row of a patch; its width was checked, which analyzers cannot know */
+static inline uint32
+patch_row(const Patches *p, uint64 patch)
+{
+	Assert(p->width <= 64 - COL_PATCH_ROW_BITS);
+	return (uint32) (patch >> (p->width % 64));
+}
+
 static void
 decode_patched(const ColDesc *desc, const ColVector *vector, const uint8 *src, uint64 *out)
 {
@@ -195,7 +203,7 @@ decode_patched(const ColDesc *desc, const ColVector *vector, const uint8 *src, u
 	{
 		uint64 patch = bitpack_get(p.stream, i, COL_PATCH_ROW_BITS + p.width);
 
-		out[patch >> p.width] = vector->min + desc->divisor * (patch & bitpack_mask(p.width));
+		out[patch_row(&p, patch)] = vector->min + desc->divisor * (patch & bitpack_mask(p.width));
 	}
 }
 
@@ -284,9 +292,9 @@ patched_field_at(const ColVector *vector, const uint8 *src, uint32 i)
 		uint32 mid = (low + high) / 2;
 		uint64 patch = bitpack_get(p.stream, mid, COL_PATCH_ROW_BITS + p.width);
 
-		if (patch >> p.width == i)
+		if (patch_row(&p, patch) == i)
 			return patch & bitpack_mask(p.width);
-		if (patch >> p.width < i)
+		if (patch_row(&p, patch) < i)
 			low = mid + 1;
 		else
 			high = mid;

@@ -263,7 +263,7 @@ column_try_symbols(Encoder *enc, uint64 limit)
 	uint64 total = plain_total(enc);
 	uint64 after = before;
 	uint64 bytes[COL_VECTORS_MAX];
-	uint32 widths[COL_VECTORS_MAX];
+	uint32 widths[COL_VECTORS_MAX] = { 0 };
 	FsstEncoder *symbols;
 
 	if (total < SAMPLE_BYTES_MIN)
