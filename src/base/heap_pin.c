@@ -70,7 +70,28 @@ place_of(Relation heap, BlockNumber block)
 	return &places[(RelationGetRelid(heap) * 0x9E3779B1 + block) & (nplaces - 1)];
 }
 
-/* pin the block; *place is where its buffer is remembered, or NULL */
+/* where the block's buffer is remembered, or NULL: nothing is */
+static inline Buffer *
+find_place(Relation heap, BlockNumber block)
+{
+	if (unlikely(nplaces > places_max()))
+		forget();
+	if (nplaces == 0)
+		grow();
+	return nplaces > 0 ? place_of(heap, block) : NULL;
+}
+
+static void
+remember(Buffer *place, Buffer buffer)
+{
+	if (place == NULL || BufferIsLocal(buffer) || *place == buffer)
+		return;
+	*place = buffer;
+	if (++found > nplaces)
+		grow();
+}
+
+/* pin the block, touching what is read first: the descriptor, the page's header, the line pointer */
 static inline Buffer
 pin_block(Relation heap, BlockNumber block, OffsetNumber offset, Buffer *place)
 {
@@ -78,7 +99,6 @@ pin_block(Relation heap, BlockNumber block, OffsetNumber offset, Buffer *place)
 
 	if (place != NULL && om_recent_turn(heap, *place))
 	{
-		/* what is read first: the descriptor, the page's header, the line pointer */
 		om_recent_touch(*place, 0);
 		om_touch((const char *) BufferGetPage(*place) + SizeOfPageHeaderData +
 				 (offset - 1) % MaxHeapTuplesPerPage * sizeof(ItemIdData));
@@ -86,11 +106,29 @@ pin_block(Relation heap, BlockNumber block, OffsetNumber offset, Buffer *place)
 			return *place;
 	}
 	buffer = ReadBuffer(heap, block);
-	if (place != NULL && !BufferIsLocal(buffer) && *place != buffer)
+	remember(place, buffer);
+	return buffer;
+}
+
+Buffer
+om_try_recent(Relation rel, BlockNumber block)
+{
+	Buffer *place = find_place(rel, block);
+
+	if (place != NULL && om_recent_turn(rel, *place) && om_recent_pin(rel, block, *place))
+		return *place;
+	return InvalidBuffer;
+}
+
+Buffer
+om_read_recent(Relation rel, BlockNumber block)
+{
+	Buffer buffer = om_try_recent(rel, block);
+
+	if (!BufferIsValid(buffer))
 	{
-		*place = buffer;
-		if (++found > nplaces)
-			grow();
+		buffer = ReadBuffer(rel, block);
+		remember(find_place(rel, block), buffer);
 	}
 	return buffer;
 }
@@ -104,12 +142,7 @@ om_heap_pin(Relation heap, IndexFetchTableData *heap_fetch, const ItemPointerDat
 
 	if (BufferIsValid(fetch->xs_cbuf) && BufferGetBlockNumber(fetch->xs_cbuf) == block)
 		return;
-	if (unlikely(nplaces > places_max()))
-		forget();
-	if (nplaces == 0)
-		grow();
-	buffer = pin_block(heap, block, ItemPointerGetOffsetNumber(tid),
-					   nplaces > 0 ? place_of(heap, block) : NULL);
+	buffer = pin_block(heap, block, ItemPointerGetOffsetNumber(tid), find_place(heap, block));
 	if (BufferIsValid(fetch->xs_cbuf))
 		ReleaseBuffer(fetch->xs_cbuf);
 	fetch->xs_cbuf = buffer;

@@ -6,6 +6,7 @@
 #define OM_HEAP_PIN_H
 
 #include "access/relscan.h"
+#include "storage/buf.h"
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
 
@@ -20,5 +21,12 @@ extern int om_heap_pin_kb;
  * Takes and gives back pins of the table; may prune the page.  Errors are ReadBuffer()'s.
  */
 extern void om_heap_pin(Relation heap, IndexFetchTableData *fetch, const ItemPointerData *tid);
+
+/*
+ * om_read_recent --- ReadBuffer(), by the buffer that had the block last.  om_try_recent only looks there: InvalidBuffer if the block
+ * is not, or no longer, in it.  For single pages of a table that are read time and again.
+ */
+extern Buffer om_read_recent(Relation rel, BlockNumber block);
+extern Buffer om_try_recent(Relation rel, BlockNumber block);
 
 #endif

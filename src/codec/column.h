@@ -103,6 +103,10 @@ extern uint64 column_code_at(const ColDesc *desc, const ColVector *vector, uint3
 extern void column_decode_positions(const ColVector *vector, uint32 rows, const uint8 *payload,
 									uint32 *out);
 
+/* LANES of at most 16 bits: the fields of all rows; row i is min + divisor * out[i] */
+extern void column_decode_fields(const ColVector *vector, uint32 rows, const uint8 *payload,
+								 uint16 *out);
+
 /* FIXED and BYTES: where the values stand, in payload or dict; of an FSST vector the encoded ones */
 typedef struct ColSpan
 {

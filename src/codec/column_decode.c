@@ -367,6 +367,13 @@ column_decode_positions(const ColVector *vector, uint32 rows, const uint8 *paylo
 		out[i] = (uint32) vector->min + fields[i];
 }
 
+void
+column_decode_fields(const ColVector *vector, uint32 rows, const uint8 *payload, uint16 *out)
+{
+	Assert(vector->encoding == COL_ENC_LANES && vector->width <= 16);
+	unpack16(body(vector, rows, payload), vector->width, out);
+}
+
 uint64
 column_dict_code(const uint8 *dict, uint32 position)
 {

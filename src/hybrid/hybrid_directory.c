@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/heap_pin.h"
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
 #include "hybrid/hybrid_directory.h"
@@ -347,7 +348,7 @@ hy_directory(Relation rel)
 
 	if (RelationGetNumberOfBlocks(rel) == 0)
 		return &empty_directory;
-	buffer = ReadBuffer(rel, 0);
+	buffer = om_read_recent(rel, 0);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	meta = meta_of(rel, buffer);
 	dir.file_id = meta->file_id;

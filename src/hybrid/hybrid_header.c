@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/heap_pin.h"
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
 #include "hybrid/hybrid_directory.h"
@@ -81,9 +82,13 @@ lock_header_page(Relation rel, const HyEntry *entry, BlockNumber block)
 {
 	Buffer buffer;
 
-	if (!hy_block_exists(rel, block))
-		hy_corrupted(rel, entry->row_map, "row map leads to a page behind the end of the file");
-	buffer = ReadBuffer(rel, block);
+	buffer = om_try_recent(rel, block);
+	if (!BufferIsValid(buffer))
+	{
+		if (!hy_block_exists(rel, block))
+			hy_corrupted(rel, entry->row_map, "row map leads to a page behind the end of the file");
+		buffer = om_read_recent(rel, block);
+	}
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	return buffer;
 }

@@ -9,6 +9,7 @@
 #include "storage/smgr.h"
 #include "utils/rel.h"
 
+#include "base/heap_pin.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_wal.h"
@@ -41,9 +42,13 @@ lock_page(Relation rel, const HyEntry *entry, BlockNumber block, RgPageKind kind
 	Buffer buffer;
 	const char *problem;
 
-	if (block == 0 || !hy_block_exists(rel, block))
-		hy_corrupted(rel, block, "row map leads to a page that is none of it");
-	buffer = ReadBuffer(rel, block);
+	buffer = block == 0 ? InvalidBuffer : om_try_recent(rel, block);
+	if (!BufferIsValid(buffer))
+	{
+		if (block == 0 || !hy_block_exists(rel, block))
+			hy_corrupted(rel, block, "row map leads to a page that is none of it");
+		buffer = om_read_recent(rel, block);
+	}
 	LockBuffer(buffer, mode);
 	problem = hy_page_check((const char *) BufferGetPage(buffer), kind);
 	if (problem == NULL &&

@@ -29,6 +29,29 @@
 
 /* ---- begin and end ---- */
 
+/* a column of the rows that are being shown */
+typedef struct HyShown
+{
+	int column;
+	const RgVector *vector;
+} HyShown;
+
+/*
+ * Remember what the slot's first natts columns are made of, so that for the next rows of the vector only those are
+ * touched that somebody reads; the others stay NULL in the slot.  For as long as the slot steps from row to row and
+ * nothing else is put into it: nobody clears, materializes or fills it without hybrid_scan_getnextslot() noticing.
+ */
+static void
+show_columns(HyScan *scan, int natts, const bool *needed)
+{
+	scan->shown_count = 0;
+	for (int i = 0; i < natts; i++)
+		if (scan->vectors[i] != NULL)
+			scan->shown[scan->shown_count++] = (HyShown){ .column = i, .vector = scan->vectors[i] };
+	scan->shown_natts = natts;
+	scan->shown_needed = needed;
+}
+
 /* HyColdSource.fetch */
 static void
 scan_fetch_values(HyColdSource *source, TupleTableSlot *slot, int natts)
@@ -37,11 +60,24 @@ scan_fetch_values(HyColdSource *source, TupleTableSlot *slot, int natts)
 	const bool *needed = hy_slot(slot)->needed;
 	uint32 row = scan->row;
 
+	if (likely(natts <= scan->shown_natts && scan->shown_needed == needed))
+	{
+		for (int k = 0; k < scan->shown_count; k++)
+		{
+			const HyShown *shown = &scan->shown[k];
+
+			if (shown->column >= natts)
+				break;
+			slot->tts_values[shown->column] = shown->vector->values[row];
+			slot->tts_isnull[shown->column] = shown->vector->nulls[row];
+		}
+		return;
+	}
 	for (int i = slot->tts_nvalid; i < natts; i++)
 	{
 		const RgVector *vector = scan->vectors[i];
 
-		if (unlikely(vector == NULL))
+		if (vector == NULL)
 		{
 			if (needed != NULL && !needed[i])
 			{
@@ -55,6 +91,8 @@ scan_fetch_values(HyColdSource *source, TupleTableSlot *slot, int natts)
 		slot->tts_values[i] = vector->values[row];
 		slot->tts_isnull[i] = vector->nulls[row];
 	}
+	if (scan->stepped)
+		show_columns(scan, natts, needed);
 }
 
 /* the open vector is another one than before */
@@ -64,6 +102,7 @@ forget_vectors(HyScan *scan)
 	if (scan->vector_columns > 0)
 		memset(scan->vectors, 0, (Size) scan->vector_columns * sizeof(*scan->vectors));
 	scan->vector_columns = 0;
+	scan->shown_natts = 0;
 }
 
 static TransactionId
@@ -132,6 +171,7 @@ hybrid_scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData
 	scan->cold_source.fetch = scan_fetch_values;
 	scan->cold_source.xmin = scan_fetch_xmin;
 	scan->vectors = palloc0((Size) Max(RelationGetDescr(rel)->natts, 1) * sizeof(*scan->vectors));
+	scan->shown = palloc((Size) Max(RelationGetDescr(rel)->natts, 1) * sizeof(*scan->shown));
 	scan->hot.buffer = InvalidBuffer;
 	scan->hot.block = InvalidBlockNumber;
 	if (nkeys > 0)
@@ -169,6 +209,7 @@ hybrid_scan_end(TableScanDesc sscan)
 	if (sscan->rs_flags & SO_TEMP_SNAPSHOT)
 		UnregisterSnapshot(sscan->rs_snapshot);
 	pfree(scan->vectors);
+	pfree(scan->shown);
 	pfree(scan);
 }
 
@@ -525,6 +566,7 @@ hybrid_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTable
 	{
 		HySlot *ours = hy_slot(slot);
 
+		scan->stepped = true;
 		scan->row++;
 		ours->row++;
 		ours->xmin = scan->group_xmin;
@@ -536,6 +578,8 @@ hybrid_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTable
 		pgstat_count_heap_getnext(sscan->rs_rd);
 		return true;
 	}
+	scan->stepped = false;
+	scan->shown_natts = 0;
 	while (scan_step(scan, direction, slot))
 		if (sscan->rs_nkeys == 0 || keys_match(sscan, slot))
 		{

@@ -44,6 +44,12 @@ typedef struct HyScan
 	TransactionId group_xmin; /* COLD: of the open group's entry */
 	/* COLD: decoded columns of the open vector, as far as asked for; NULL = not yet */
 	const RgVector **vectors;
+	/* those of them that a slot's row is made of, ascending by column: see scan_fetch_values() */
+	struct HyShown *shown;
+	int shown_count;
+	int shown_natts; /* columns of the slot that they and NULLs cover; 0 = none */
+	const bool *shown_needed;
+	bool stepped;		   /* the slot had the row before, and now has the present one */
 	int vector_columns;	   /* entries that may be set */
 	bool in_group;		   /* COLD: a group is open */
 	BlockNumber hot_until; /* parallel: end of the claimed chunk of hot blocks */

@@ -44,6 +44,9 @@ typedef struct RgColumn
 	Datum *dict_datums;
 	char *dict_room;
 
+	/* numerics of vectors with few bits: 0 = not made yet */
+	struct RgFewNumerics *few;
+
 	/* the vector decoded last, -1 = none; by-reference datums are in room */
 	RgVector *decoded;
 	int decoded_vector;
@@ -77,6 +80,7 @@ struct RgGroup
 	{
 		uint64 codes[COL_VECTOR_ROWS];
 		uint32 positions[COL_VECTOR_ROWS];
+		uint16 fields[COL_VECTOR_ROWS];
 		ColSpan spans[COL_VECTOR_ROWS];
 	} * scratch;
 };

@@ -460,6 +460,55 @@ rg_decode_dict(RgGroup *group, RgColumn *col, const ColVector *header, uint32 ro
 		decoded->values[i] = decoded->nulls[i] ? (Datum) 0 : rg_dict_datum(col, positions[i]);
 }
 
+/* fields of so many bits: the numerics they stand for are made once, which pays from two vectors on */
+#define RG_FEW_BITS 8
+
+typedef struct RgFewNumerics
+{
+	uint64 min; /* of the vectors they are of */
+	Datum datums[1 << RG_FEW_BITS];
+	char room[FLEXIBLE_ARRAY_MEMBER];
+} RgFewNumerics;
+
+static Datum
+rg_few_numeric(RgColumn *col, uint32 field)
+{
+	RgFewNumerics *few = col->few;
+	Size place = field * rg_reference_room(col, NUMERIC_PAYLOAD_MAX);
+	char *at = (char *) TYPEALIGN(col->align, few->room + place);
+
+	rg_numeric(at, col->desc, few->min + col->desc->divisor * field);
+	return few->datums[field] = PointerGetDatum(at);
+}
+
+/* neighbouring vectors of such a column mostly have the same least value, and then share their datums */
+static void
+rg_decode_few_numerics(RgGroup *group, RgColumn *col, const ColVector *header, uint32 rows,
+					   const uint8 *payload)
+{
+	RgVector *decoded = col->decoded;
+	uint16 *fields = group->scratch->fields;
+
+	if (col->few == NULL)
+	{
+		Size room = rg_reference_room(col, NUMERIC_PAYLOAD_MAX) << RG_FEW_BITS;
+
+		col->few = MemoryContextAllocZero(group->context, sizeof(RgFewNumerics) + room);
+	}
+	else if (col->few->min != header->min)
+		memset(col->few->datums, 0, sizeof(col->few->datums));
+	col->few->min = header->min;
+	column_decode_fields(header, rows, payload, fields);
+	for (uint32 i = 0; i < rows; i++)
+	{
+		Datum value = col->few->datums[fields[i]];
+
+		if (unlikely(value == (Datum) 0))
+			value = rg_few_numeric(col, fields[i]);
+		decoded->values[i] = decoded->nulls[i] ? (Datum) 0 : value;
+	}
+}
+
 static void
 rg_decode_numerics(RgGroup *group, RgColumn *col, const ColVector *header, uint32 rows,
 				   const uint8 *payload)
@@ -469,6 +518,11 @@ rg_decode_numerics(RgGroup *group, RgColumn *col, const ColVector *header, uint3
 	bool one = header->encoding == COL_ENC_CONST;
 	char *at;
 
+	if (header->encoding == COL_ENC_LANES && header->width <= RG_FEW_BITS)
+	{
+		rg_decode_few_numerics(group, col, header, rows, payload);
+		return;
+	}
 	column_decode_codes(col->desc, header, rows, payload, col->dict, codes);
 	at = rg_room(group, &col->room, rows * rg_reference_room(col, NUMERIC_PAYLOAD_MAX));
 	if (one)
