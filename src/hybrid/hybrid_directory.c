@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "storage/bufmgr.h"
+#include "storage/smgr.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -94,6 +95,15 @@ meta_of(Relation rel, Buffer buffer)
 							   RelationGetRelationName(rel), meta->version, HY_VERSION),
 						errhint("Update the omendb library.")));
 	return meta;
+}
+
+bool
+hy_block_exists(Relation rel, BlockNumber block)
+{
+	/* what this backend last knew of the file's size is a lower limit, and saves asking for it */
+	BlockNumber known = RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	return (known != InvalidBlockNumber && block < known) || block < RelationGetNumberOfBlocks(rel);
 }
 
 bool
@@ -346,7 +356,8 @@ hy_directory(Relation rel)
 	MemoryContext context;
 	MemoryContext old;
 
-	if (RelationGetNumberOfBlocks(rel) == 0)
+	/* a file that was made holds a metapage for ever: no need to ask the kernel each time */
+	if (!hy_block_exists(rel, 0))
 		return &empty_directory;
 	buffer = om_read_recent(rel, 0);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);

@@ -58,6 +58,9 @@ extern uint32 hy_directory_run_after(const HyRun *runs, uint32 run_count, BlockN
 /* copy of the metapage; false if the file is empty */
 extern bool hy_meta_read(Relation rel, HyMeta *meta);
 
+/* is there such a block of the file?  A damaged one must not come to the storage manager. */
+extern bool hy_block_exists(Relation rel, BlockNumber block);
+
 /* contents of a new table's metapage in `page` */
 extern void hy_meta_page_init(char *page);
 

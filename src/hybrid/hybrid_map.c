@@ -6,7 +6,6 @@
 
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/smgr.h"
 #include "utils/rel.h"
 
 #include "base/heap_pin.h"
@@ -24,15 +23,6 @@ hy_map_root_init(char *page)
 
 	((RgPageHeader *) (page + RG_PAGE_HEADER_OFF))->used = sizeof(HyMapRoot);
 	root->dense = InvalidBlockNumber;
-}
-
-bool
-hy_block_exists(Relation rel, BlockNumber block)
-{
-	/* what this backend last knew of the file's size is a lower limit, and saves asking for it */
-	BlockNumber known = RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
-
-	return (known != InvalidBlockNumber && block < known) || block < RelationGetNumberOfBlocks(rel);
 }
 
 /* a page of the group's map, locked and checked */

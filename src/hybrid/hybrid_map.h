@@ -21,9 +21,6 @@ typedef struct HyMapAnswer
 	uint32 removals;
 } HyMapAnswer;
 
-/* is there such a block of the file?  A damaged one must not come to the storage manager. */
-extern bool hy_block_exists(Relation rel, BlockNumber block);
-
 /* look a row up; share-locks one map page at a time */
 extern HyMapAnswer hy_map_find(Relation rel, const HyEntry *entry, uint32 row);
 
