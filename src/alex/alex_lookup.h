@@ -20,17 +20,14 @@ extern int alex_page_lookup(const char *page, AlexRawEntry low, AlexRawEntry hig
 							int max);
 
 /*
- * Ask the processor for what a lookup reads first: headers, directory, opaque.  A page takes two entries of the TLB where the operating
- * system's are of 4 kB; these two are loads, because processors drop prefetch instructions that miss the TLB
- * (base/recent.h, om_touch, has the same for files above `pure`).  The page need not be pinned.
+ * Ask the processor for what a lookup reads first: headers, directory, opaque.  A page takes two entries of the TLB where the
+ * operating system's are of 4 kB: each is touched, the rest prefetched.  The page need not be pinned.
  */
 static inline void
 alex_page_prefetch(const char *page)
 {
-#ifndef USE_VALGRIND
-	(void) *(const volatile char *) page;
-	(void) *(const volatile char *) (page + ALEX_SPECIAL_OFF);
-#endif
+	om_touch(page);
+	om_touch(page + ALEX_SPECIAL_OFF);
 	__builtin_prefetch(page + 64);
 	__builtin_prefetch(page + 128);
 	__builtin_prefetch(page + 192);

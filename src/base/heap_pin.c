@@ -81,16 +81,6 @@ find_place(Relation heap, BlockNumber block)
 	return nplaces > 0 ? place_of(heap, block) : NULL;
 }
 
-static void
-remember(Buffer *place, Buffer buffer)
-{
-	if (place == NULL || BufferIsLocal(buffer) || *place == buffer)
-		return;
-	*place = buffer;
-	if (++found > nplaces)
-		grow();
-}
-
 /* pin the block, touching what is read first: the descriptor, the page's header, the line pointer */
 static inline Buffer
 pin_block(Relation heap, BlockNumber block, OffsetNumber offset, Buffer *place)
@@ -106,31 +96,19 @@ pin_block(Relation heap, BlockNumber block, OffsetNumber offset, Buffer *place)
 			return *place;
 	}
 	buffer = ReadBuffer(heap, block);
-	remember(place, buffer);
+	if (place != NULL && !BufferIsLocal(buffer) && *place != buffer)
+	{
+		*place = buffer;
+		if (++found > nplaces)
+			grow();
+	}
 	return buffer;
-}
-
-Buffer
-om_try_recent(Relation rel, BlockNumber block)
-{
-	Buffer *place = find_place(rel, block);
-
-	if (place != NULL && om_recent_turn(rel, *place) && om_recent_pin(rel, block, *place))
-		return *place;
-	return InvalidBuffer;
 }
 
 Buffer
 om_read_recent(Relation rel, BlockNumber block)
 {
-	Buffer buffer = om_try_recent(rel, block);
-
-	if (!BufferIsValid(buffer))
-	{
-		buffer = ReadBuffer(rel, block);
-		remember(find_place(rel, block), buffer);
-	}
-	return buffer;
+	return pin_block(rel, block, FirstOffsetNumber, find_place(rel, block));
 }
 
 void

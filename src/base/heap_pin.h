@@ -22,11 +22,7 @@ extern int om_heap_pin_kb;
  */
 extern void om_heap_pin(Relation heap, IndexFetchTableData *fetch, const ItemPointerData *tid);
 
-/*
- * om_read_recent --- ReadBuffer(), by the buffer that had the block last.  om_try_recent only looks there: InvalidBuffer if the block
- * is not, or no longer, in it.  For single pages of a table that are read time and again.
- */
+/* om_read_recent --- ReadBuffer(), by the buffer that had the block last; for single pages that are read time and again */
 extern Buffer om_read_recent(Relation rel, BlockNumber block);
-extern Buffer om_try_recent(Relation rel, BlockNumber block);
 
 #endif

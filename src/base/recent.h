@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "base/pg_compat.h"
+#include "base/pure.h"
 
 /*
  * With a lower usage count the long way is taken, which raises it.  A page then survives so many rounds of the clock sweep
@@ -33,20 +34,6 @@ om_recent_turn(Relation rel, Buffer recent)
 		return false;
 	return BUF_STATE_GET_USAGECOUNT(pg_atomic_read_u32(&GetBufferDescriptor(recent - 1)->state)) >=
 		   OM_RECENT_USAGE_MIN;
-}
-
-/*
- * Read a byte, and do not wait for it: who is about to read several pages waits for them once.  A load, since where pages of the
- * operating system are small (4 kB), nearly every first touch of a buffer misses the TLB, and processors drop prefetch
- * instructions that do (measured: README of hybrid, "Cold rows and what they cost").  A PostgreSQL made for valgrind forbids reading a
- * page without a pin.
- */
-static inline void
-om_touch(const void *at)
-{
-#ifndef USE_VALGRIND
-	(void) *(const volatile char *) at;
-#endif
 }
 
 /* touch what pinning that buffer, and then reading its page at this offset in bytes, will need.  A wrong buffer does no harm. */

@@ -82,13 +82,9 @@ lock_header_page(Relation rel, const HyEntry *entry, BlockNumber block)
 {
 	Buffer buffer;
 
-	buffer = om_try_recent(rel, block);
-	if (!BufferIsValid(buffer))
-	{
-		if (!hy_block_exists(rel, block))
-			hy_corrupted(rel, entry->row_map, "row map leads to a page behind the end of the file");
-		buffer = om_read_recent(rel, block);
-	}
+	if (!hy_block_exists(rel, block))
+		hy_corrupted(rel, entry->row_map, "row map leads to a page behind the end of the file");
+	buffer = om_read_recent(rel, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	return buffer;
 }

@@ -32,13 +32,9 @@ lock_page(Relation rel, const HyEntry *entry, BlockNumber block, RgPageKind kind
 	Buffer buffer;
 	const char *problem;
 
-	buffer = block == 0 ? InvalidBuffer : om_try_recent(rel, block);
-	if (!BufferIsValid(buffer))
-	{
-		if (block == 0 || !hy_block_exists(rel, block))
-			hy_corrupted(rel, block, "row map leads to a page that is none of it");
-		buffer = om_read_recent(rel, block);
-	}
+	if (block == 0 || !hy_block_exists(rel, block))
+		hy_corrupted(rel, block, "row map leads to a page that is none of it");
+	buffer = om_read_recent(rel, block);
 	LockBuffer(buffer, mode);
 	problem = hy_page_check((const char *) BufferGetPage(buffer), kind);
 	if (problem == NULL &&
