@@ -100,6 +100,8 @@ pg_build()
 	rm -rf "$prefix" "$build"
 	mkdir -p "$build"
 	(
+		# PostgreSQL makes its generated headers at MAKELEVEL 0 only: a make that called us would hide them.
+		clean_environment
 		cd "$build" || exit
 		# Debian's patches put the modules into the system's own folder unless libdir says "postgresql".
 		"$src/configure" --prefix="$prefix" --libdir="$prefix/lib/postgresql" "${flags[@]}" \
