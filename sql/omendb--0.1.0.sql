@@ -474,6 +474,14 @@ CREATE VIEW tables AS
 COMMENT ON VIEW tables IS
 	'omendb tables of this database: rows and bytes of row groups and hot rows';
 
+CREATE PROCEDURE compact(tab regclass,
+	all_rows boolean DEFAULT false,
+	verbose boolean DEFAULT false)
+	AS 'MODULE_PATHNAME', 'omendb_compact'
+	LANGUAGE C;
+COMMENT ON PROCEDURE compact(regclass, boolean, boolean) IS
+	'make row groups of a table''s hot rows, all full ones or of all rows, a transaction each';
+
 CREATE FUNCTION "check"(tab regclass,
 	OUT block bigint,
 	OUT problem text)

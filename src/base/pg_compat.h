@@ -11,9 +11,11 @@
 #include "access/amapi.h"
 #include "access/stratnum.h"
 #include "access/sysattr.h"
+#include "catalog/pg_class_d.h"
 #include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
@@ -81,6 +83,26 @@ om_extend_run(Relation rel)
 #define om_buffer_for_tuple(rel, bytes, vm_buffer) \
 	RelationGetBufferForTuple(rel, bytes, InvalidBuffer, 0, NULL, vm_buffer, NULL)
 #endif
+
+/* om_restrict_search_path --- before functions of a table's owner run; until 16 PostgreSQL did not */
+#if PG_VERSION_NUM >= 170000
+#define om_restrict_search_path() RestrictSearchPath()
+#else
+#define om_restrict_search_path() ((void) 0)
+#endif
+
+/* om_may_maintain --- may this user do to the table what VACUUM does? */
+static inline bool
+om_may_maintain(Oid relid, Oid user)
+{
+#if PG_VERSION_NUM >= 170000
+	return pg_class_aclcheck(relid, user, ACL_MAINTAIN) == ACLCHECK_OK;
+#elif PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, user);
+#else
+	return pg_class_ownercheck(relid, user);
+#endif
+}
 
 /*
  * om_hot_block_begin / om_hot_block_end --- no HOT update of this table in between.

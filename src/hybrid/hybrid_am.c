@@ -19,8 +19,10 @@
 #include "hybrid/hybrid_build.h"
 #include "hybrid/hybrid_ddl.h"
 #include "hybrid/hybrid_fetch.h"
+#include "hybrid/hybrid_frozen.h"
 #include "hybrid/hybrid_kept.h"
 #include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_mark.h"
 #include "hybrid/hybrid_modify.h"
 #include "hybrid/hybrid_planner.h"
 #include "hybrid/hybrid_rewrite.h"
@@ -75,7 +77,7 @@ hybrid_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snaps
 {
 	if (hy_tid_is_cold(tid))
 		return hy_cold_delete(rel, tid, cid, snapshot, crosscheck, wait, tmfd, changingPart);
-	return HEAP->tuple_delete(rel, tid, cid, snapshot, crosscheck, wait, tmfd, changingPart);
+	return hy_hot_delete(rel, tid, cid, snapshot, crosscheck, wait, tmfd, changingPart);
 }
 
 static TM_Result
@@ -86,8 +88,8 @@ hybrid_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, Comman
 	if (hy_tid_is_cold(otid))
 		return hy_cold_update(rel, otid, slot, cid, snapshot, crosscheck, wait, tmfd, lockmode,
 							  update_indexes);
-	return HEAP->tuple_update(rel, otid, slot, cid, snapshot, crosscheck, wait, tmfd, lockmode,
-							  update_indexes);
+	return hy_hot_update(rel, otid, slot, cid, snapshot, crosscheck, wait, tmfd, lockmode,
+						 update_indexes);
 }
 
 static TM_Result
@@ -95,14 +97,9 @@ hybrid_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSl
 				  CommandId cid, LockTupleMode mode, LockWaitPolicy wait_policy, uint8 flags,
 				  TM_FailureData *tmfd)
 {
-	TM_Result result;
-
 	if (hy_tid_is_cold(tid))
 		return hy_cold_lock(rel, tid, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
-	hy_slot_lend(slot);
-	result = HEAP->tuple_lock(rel, tid, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
-	hy_slot_take_back(slot);
-	return result;
+	return hy_hot_lock(rel, tid, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
 }
 
 /* heap would answer with the table's own method, and a toast table has no use for a metapage */
@@ -205,5 +202,6 @@ hybrid_init(void)
 	hybrid_wal_init();
 	hybrid_load_init();
 	hybrid_kept_init();
+	hybrid_mark_init();
 	hybrid_planner_init();
 }

@@ -25,6 +25,7 @@
 #include "hybrid/hybrid_kept.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_map.h"
+#include "hybrid/hybrid_mark.h"
 #include "hybrid/hybrid_modify.h"
 #include "hybrid/hybrid_slot.h"
 #include "hybrid/hybrid_tid.h"
@@ -173,10 +174,19 @@ cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, bool *all_dea
 		const HyDirEntry *found = hy_directory_find(hy_directory(fetch->rel), row);
 
 		if (found == NULL)
+		{
+			/* index entries come behind their group: this one was rolled back and is gone */
+			if (all_dead != NULL)
+				*all_dead = true;
 			return false;
+		}
 		fetch->entry = found->entry;
 		if (!hy_cold_visible(fetch->rel, &fetch->entry, row, snapshot, all_dead))
+		{
+			if (all_dead != NULL && hy_entry_fate(&fetch->entry) == HY_FATE_ABORTED)
+				*all_dead = true;
 			return false;
+		}
 		if (mvcc && !CheckForSerializableConflictOutNeeded(fetch->rel, snapshot))
 			note_seen(fetch, snapshot);
 	}
@@ -277,14 +287,33 @@ hy_fetch_xmax(TupleTableSlot *slot)
 
 /*
  * A line pointer may be used anew after its TID was read and before the row is fetched.  A new row
- * would be too young for the snapshot; a new header is seen by all, but is no row.
+ * would be too young for the snapshot; a new header is seen by all, but is no row.  And a row that was frozen may have been
+ * changed since.
  */
 static bool
-reject_header(TupleTableSlot *slot)
+is_rejected(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
 {
 	const HeapTupleData *tuple = hy_slot(slot)->base.base.tuple;
+	Buffer buffer = hy_slot(slot)->base.buffer;
+	HyMark mark;
+	bool marked;
 
-	if (!hy_tuple_is_header(tuple->t_data))
+	if (hy_tuple_is_header(tuple->t_data))
+		return true;
+	if (!HeapTupleHeaderIndicatesMovedPartitions(tuple->t_data) || !hy_marks_matter(rel, snapshot))
+		return false;
+	/* the slot has pinned it; a freezer may be at work on it right now */
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	marked = hy_tuple_mark(tuple->t_data, &mark);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return marked && hy_mark_hides(rel, &mark, snapshot);
+}
+
+/* what heap found, is it none for us? */
+static bool
+reject(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
+{
+	if (!is_rejected(rel, slot, snapshot))
 		return false;
 	ExecClearTuple(slot);
 	return true;
@@ -351,6 +380,8 @@ hybrid_index_fetch_tuple(IndexFetchTableData *scan, ItemPointer tid, Snapshot sn
 	HyColdFetch *cold = &fetch->cold;
 	uint64 row;
 	bool found;
+	HyMark mark;
+	HyEntry entry;
 
 	if (!hy_tid_is_cold(tid))
 	{
@@ -360,14 +391,19 @@ hybrid_index_fetch_tuple(IndexFetchTableData *scan, ItemPointer tid, Snapshot sn
 		found = GetHeapamTableAmRoutine()->index_fetch_tuple(fetch->heap, tid, snapshot, slot,
 															 call_again, all_dead);
 		hy_slot_take_back(slot);
-		if (found && reject_header(slot))
+		if (found && reject(scan->rel, slot, snapshot))
 		{
 			*call_again = false;
 			if (all_dead)
 				*all_dead = false;
 			return false;
 		}
-		return found;
+		if (found || !hy_follows_marks(snapshot) ||
+			!hy_mark_at(scan->rel, tid, true, &mark, &entry) ||
+			!hy_mark_followed(scan->rel, &mark, &entry, snapshot))
+			return found;
+		hy_slot_detach(&cold->cold, slot);
+		return hy_fetch_cold(scan->rel, hy_mark_row(&mark, &entry), NULL, slot);
 	}
 
 	*call_again = false;
@@ -405,7 +441,7 @@ hybrid_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 	hy_slot_lend(slot);
 	found = GetHeapamTableAmRoutine()->tuple_fetch_row_version(rel, tid, snapshot, slot);
 	hy_slot_take_back(slot);
-	return found && !reject_header(slot);
+	return found && !reject(rel, slot, snapshot);
 }
 
 bool
@@ -421,12 +457,37 @@ hybrid_tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
 		   ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(scan->rs_rd);
 }
 
+/* of a row that was frozen: the scan's snapshot sees it cold, or hot, or changed by its own transaction */
+static void
+frozen_latest_tid(TableScanDesc scan, ItemPointer tid, const HyMark *mark, const HyEntry *entry)
+{
+	Relation rel = scan->rs_rd;
+	bool cold = hy_entry_visible(rel, entry, scan->rs_snapshot);
+	ItemPointerData latest;
+
+	hy_tid_from_row(&latest, hy_mark_row(mark, entry));
+	if (!cold && hy_row_visible(rel, entry, hy_mark_row(mark, entry), scan->rs_snapshot, NULL))
+		return;
+	hy_cold_latest_tid(scan, &latest, false);
+	if (cold || !hy_tid_is_cold(&latest))
+		*tid = latest;
+}
+
 void
 hybrid_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
 {
-	/* a hot row never has a cold one as its next version */
+	HyMark mark;
+	HyEntry entry;
+
+	/* a row that was frozen and is a cold one to this snapshot; that is never a later version's fate, see rule Z4 */
+	if (!hy_tid_is_cold(tid) && hy_mark_at(scan->rs_rd, tid, false, &mark, &entry) &&
+		hy_entry_fate(&entry) == HY_FATE_COMMITTED)
+	{
+		frozen_latest_tid(scan, tid, &mark, &entry);
+		return;
+	}
 	if (hy_tid_is_cold(tid))
-		hy_cold_latest_tid(scan, tid);
+		hy_cold_latest_tid(scan, tid, true);
 	else if (!is_header(scan->rs_rd, tid))
 		heap_get_latest_tid(scan, tid);
 }
@@ -439,9 +500,16 @@ hybrid_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot sna
 	if (hy_slot_is_cold(slot))
 	{
 		const HyDirEntry *found = hy_directory_find(hy_directory(rel), hy_slot(slot)->row);
+		HyEntry entry;
 
-		return found != NULL &&
-			   hy_cold_visible(rel, &found->entry, hy_slot(slot)->row, snapshot, NULL);
+		if (found == NULL)
+			return false;
+		entry = found->entry;
+		/* not its group is asked for but the row, which is no younger than the snapshot: rule Z8 */
+		if ((entry.flags & HY_FLAG_FREEZER) != 0 && IsMVCCSnapshot(snapshot) &&
+			hy_entry_fate(&entry) == HY_FATE_COMMITTED)
+			return hy_row_visible(rel, &entry, hy_slot(slot)->row, snapshot, NULL);
+		return hy_cold_visible(rel, &entry, hy_slot(slot)->row, snapshot, NULL);
 	}
 	/* not lent: that would be for writing, and may clear */
 	hy_slot_lend_full(slot);
@@ -450,7 +518,10 @@ hybrid_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot sna
 	return visible;
 }
 
-/* was the row of a cold TID found dead to everybody, and is it still?  It always is. */
+/*
+ * Was the row of a cold TID found dead to everybody, and is it still?  It always is.  A group that is not there was rolled back, and nobody
+ * ever saw it.
+ */
 static bool
 cold_is_gone(Relation rel, const ItemPointerData *tid)
 {
@@ -463,8 +534,8 @@ cold_is_gone(Relation rel, const ItemPointerData *tid)
 	if (!hy_tid_to_row(tid, &row))
 		return false;
 	found = hy_directory_find(hy_directory(rel), row);
-	if (found == NULL)
-		return false;
+	if (found == NULL || hy_entry_fate(&found->entry) == HY_FATE_ABORTED)
+		return true;
 	entry = found->entry;
 	switch (hy_header_look(rel, &entry, row, &tuple, &buffer))
 	{

@@ -90,7 +90,12 @@ typedef enum HyState
 #define HY_FLAG_COMMITTED 0x0002
 /* GROUP: everybody sees it; xmin is kept to be shown, as in a frozen heap tuple */
 #define HY_FLAG_FROZEN 0x0004
-#define HY_FLAGS_VALID 0x0007
+/*
+ * GROUP: xmin is a freezer's (README.md, "Freezing"), and some snapshot may still see the rows in hot pages instead; never
+ * together with FROZEN
+ */
+#define HY_FLAG_FREEZER 0x0008
+#define HY_FLAGS_VALID 0x000F
 
 /* 128 bytes; entry i of a directory page stands at RG_PAGE_PAYLOAD_OFF + i * 128 */
 typedef struct HyEntry
@@ -152,6 +157,10 @@ typedef struct HyMapDense
 } HyMapDense;
 
 StaticAssertDecl(sizeof(HyMapDense) <= RG_PAGE_PAYLOAD, "page of a dense row map fits");
+
+/* In a row map, a place where no header is, nor will be: the row was dead when its group was written. */
+#define HY_DEAD_BLOCK ((BlockNumber) 0xFFFFFFFE)
+#define HY_DEAD_OFFSET 1
 
 /*
  * A header (hybrid_header.h): a heap tuple with this bit of t_infomask2, which is free in PostgreSQL 15 to 18.

@@ -104,6 +104,8 @@ hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple, 
 		answer = again;
 		if (!answer.found)
 			return HY_HEADER_NONE;
+		if (hy_tid_is_dead(&answer.tid))
+			return HY_HEADER_GONE;
 		*buffer = lock_header_page(rel, entry, ItemPointerGetBlockNumber(&answer.tid));
 		if (find_header(rel, *buffer, &answer.tid, row, tuple))
 			return HY_HEADER_THERE;
@@ -179,6 +181,11 @@ hy_rows_visible(Relation rel, const HyEntry *entry, const HyMapItem *items, uint
 		HeapTupleData tuple;
 		bool visible;
 
+		if (hy_tid_is_dead(&items[i].tid))
+		{
+			invisible[at / 64] |= UINT64CONST(1) << (at % 64);
+			continue;
+		}
 		/* headers made together stand together: stay on the page */
 		if (BufferIsValid(buffer) && BufferGetBlockNumber(buffer) != block)
 		{

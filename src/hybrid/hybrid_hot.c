@@ -13,8 +13,10 @@
 #include "utils/snapmgr.h"
 
 #include "base/pg_compat.h"
+#include "hybrid/hybrid_fetch.h"
 #include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_hot.h"
+#include "hybrid/hybrid_mark.h"
 #include "hybrid/hybrid_slot.h"
 
 void
@@ -35,6 +37,7 @@ hy_hot_init(HyHotReader *reader, Relation rel, const HyDirectory *dir, Snapshot 
 	reader->block = InvalidBlockNumber;
 	reader->buffer = InvalidBuffer;
 	reader->count = 0;
+	reader->followed = false;
 }
 
 void
@@ -69,14 +72,50 @@ hy_hot_block_from(const HyHotReader *reader, BlockNumber block, bool forward)
 }
 
 void
+hy_hot_note_mark(const HyHotReader *reader, const HeapTupleHeaderData *tuple, HyMarks *marks)
+{
+	if (hy_tuple_mark(tuple, &marks->marks[marks->count]))
+		marks->at[marks->count++] = (uint16) reader->count;
+}
+
+void
+hy_hot_drop_hidden(HyHotReader *reader, const HyMarks *marks)
+{
+	int kept = 0;
+	int next = 0;
+	int count = reader->count;
+
+	if (marks->count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+	{
+		bool marked = next < marks->count && marks->at[next] == i;
+
+		if (marked && hy_mark_hides(reader->rel, &marks->marks[next], reader->snapshot))
+		{
+			next++;
+			continue;
+		}
+		if (marked)
+			next++;
+		reader->offsets[kept++] = reader->offsets[i];
+	}
+	reader->count = kept;
+}
+
+void
 hy_hot_load(HyHotReader *reader, BlockNumber block)
 {
 	Snapshot snapshot = reader->snapshot;
 	bool mvcc = IsMVCCSnapshot(snapshot);
 	bool all_visible;
 	bool check_conflicts;
+	bool marks_matter = hy_marks_matter(reader->rel, snapshot);
+	HyMarks marks;
 	Page page;
 	OffsetNumber lines;
+
+	marks.count = 0;
 
 	CHECK_FOR_INTERRUPTS();
 	hy_hot_release(reader);
@@ -117,9 +156,14 @@ hy_hot_load(HyHotReader *reader, BlockNumber block)
 				continue;
 		}
 		if (reader->count < (int) MaxHeapTuplesPerPage)
+		{
+			if (marks_matter)
+				hy_hot_note_mark(reader, (HeapTupleHeader) PageGetItem(page, item), &marks);
 			reader->offsets[reader->count++] = offset;
+		}
 	}
 	LockBuffer(reader->buffer, BUFFER_LOCK_UNLOCK);
+	hy_hot_drop_hidden(reader, &marks);
 }
 
 bool
@@ -129,6 +173,9 @@ hy_hot_tuple(HyHotReader *reader, int idx)
 	HeapTuple tuple = &reader->tuple;
 	bool visible = true;
 	bool mvcc = IsMVCCSnapshot(reader->snapshot);
+	bool marked = false;
+	HyMark mark;
+	HyEntry entry;
 	ItemId item;
 
 	Assert(idx >= 0 && idx < reader->count);
@@ -146,16 +193,30 @@ hy_hot_tuple(HyHotReader *reader, int idx)
 		ItemPointerSet(&tuple->t_self, reader->block, reader->offsets[idx]);
 		if (!mvcc)
 			visible = HeapTupleSatisfiesVisibility(tuple, reader->snapshot, reader->buffer);
+		marked =
+			!visible && hy_follows_marks(reader->snapshot) && hy_tuple_mark(tuple->t_data, &mark);
 	}
 	if (!mvcc)
 		LockBuffer(reader->buffer, BUFFER_LOCK_UNLOCK);
 	reader->idx = idx;
-	return visible;
+	/* frozen since this scan read the directory, maybe */
+	reader->followed = marked && hy_mark_group(reader->rel, &mark, &entry) &&
+					   hy_mark_followed(reader->rel, &mark, &entry, reader->snapshot);
+	if (reader->followed)
+		reader->cold_row = hy_mark_row(&mark, &entry);
+	return visible || reader->followed;
 }
 
 void
 hy_hot_store(HyHotReader *reader, TupleTableSlot *slot)
 {
+	if (reader->followed)
+	{
+		if (!hy_fetch_cold(reader->rel, reader->cold_row, NULL, slot))
+			elog(ERROR, "could not find frozen row " UINT64_FORMAT " of table \"%s\"",
+				 reader->cold_row, RelationGetRelationName(reader->rel));
+		return;
+	}
 	hy_slot_lend(slot);
 	ExecStoreBufferHeapTuple(&reader->tuple, slot, reader->buffer);
 	hy_slot_take_back(slot);

@@ -15,6 +15,7 @@
 #include "utils/snapshot.h"
 
 #include "hybrid/hybrid_directory.h"
+#include "hybrid/hybrid_mark.h"
 
 typedef struct HyHotReader
 {
@@ -31,6 +32,9 @@ typedef struct HyHotReader
 	int idx;
 	OffsetNumber offsets[MaxHeapTuplesPerPage];
 	HeapTupleData tuple; /* the present one, in the buffer */
+	/* a snapshot that follows marks (hy_follows_marks): the present row is cold row cold_row instead */
+	bool followed;
+	uint64 cold_row;
 } HyHotReader;
 
 /* runs are copied into the current context */
@@ -48,6 +52,20 @@ extern BlockNumber hy_hot_block_from(const HyHotReader *reader, BlockNumber bloc
  * of cold rows are not among them.
  */
 extern void hy_hot_load(HyHotReader *reader, BlockNumber block);
+
+/* marked tuples among the candidates of a page, ascending */
+typedef struct HyMarks
+{
+	int count;
+	uint16 at[MaxHeapTuplesPerPage]; /* index into the reader's offsets */
+	HyMark marks[MaxHeapTuplesPerPage];
+} HyMarks;
+
+/* if hy_marks_matter: the tuple, locked, that becomes the reader's next candidate may be marked */
+extern void hy_hot_note_mark(const HyHotReader *reader, const HeapTupleHeaderData *tuple,
+							 HyMarks *marks);
+/* take candidates out whose rows are gone for the snapshot (hy_mark_hides); nothing is locked */
+extern void hy_hot_drop_hidden(HyHotReader *reader, const HyMarks *marks);
 
 /* make tuple number idx of the page the present one; false if the snapshot does not see it */
 extern bool hy_hot_tuple(HyHotReader *reader, int idx);

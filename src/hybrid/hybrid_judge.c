@@ -13,6 +13,7 @@
 
 #include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_judge.h"
+#include "hybrid/hybrid_mark.h"
 #include "hybrid/hybrid_visible.h"
 
 #ifdef OMENDB_TESTING
@@ -55,10 +56,16 @@ hy_judge_hot(HyJudge *judge, HeapTuple tuple, Buffer buffer, bool *recent)
 {
 	HTSV_Result result;
 	HyRewriteFate fate = HY_REWRITE_HOT;
+	HyMark mark;
+	HyEntry entry;
 
 	*recent = false;
 	if (hy_tuple_is_header(tuple->t_data))
 		return HY_REWRITE_NONE;
+	/* the copy of a frozen row, which goes as one that everybody sees (hy_judge_seen_by_all) */
+	if (hy_tuple_mark(tuple->t_data, &mark) && hy_mark_group(judge->rel, &mark, &entry) &&
+		hy_entry_fate(&entry) == HY_FATE_COMMITTED)
+		return HY_REWRITE_DEAD;
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	result = HeapTupleSatisfiesVacuum(tuple, judge->oldest_xmin, buffer);
 	switch (result)
@@ -155,6 +162,8 @@ hy_judge_cold(const HyJudge *judge, const HyEntry *entry, uint64 row, HeapTuple 
 bool
 hy_judge_seen_by_all(const HyJudge *judge, const HyEntry *entry)
 {
-	return hy_entry_frozen(entry) || (TransactionIdPrecedes(entry->xmin, judge->oldest_xmin) &&
+	/* who does not see a freezer's group sees its rows in hot pages */
+	return hy_entry_frozen(entry) || (((entry->flags & HY_FLAG_FREEZER) != 0 ||
+									   TransactionIdPrecedes(entry->xmin, judge->oldest_xmin)) &&
 									  hy_entry_fate(entry) == HY_FATE_COMMITTED);
 }

@@ -28,8 +28,7 @@
 #include "hybrid/hybrid_slot.h"
 #include "hybrid/hybrid_write.h"
 
-/* rule V10: a group of fewer vectors is not worth its pages when memory runs out */
-#define EARLY_GROUP_ROWS (16 * COL_VECTOR_ROWS)
+/* the same in bytes as HY_EARLY_GROUP_ROWS is in rows */
 #define EARLY_GROUP_BYTES (RG_RAW_BYTES_MAX / 4)
 /* rows handed to heap at a time */
 #define HOT_BATCH_ROWS 256
@@ -114,12 +113,8 @@ rewritten_must_stay_hot(Relation rel)
 	return found;
 }
 
-/*
- * Could a row with all its values be too large for a heap page, even with those of variable length out of
- * line?  It has to fit one when it is changed.
- */
-static bool
-may_be_too_wide(TupleDesc desc)
+bool
+hy_too_wide_for_groups(TupleDesc desc)
 {
 	Size bytes = MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(desc->natts)) + sizeof(uint64);
 
@@ -141,7 +136,7 @@ hy_load_allowed(Relation rel, int options)
 	TriggerDesc *triggers = rel->trigdesc;
 
 	if (!hy_load_row_groups || IsCatalogRelation(rel) || IsToastRelation(rel) ||
-		RelationIsUsedAsCatalogTable(rel) || may_be_too_wide(RelationGetDescr(rel)))
+		RelationIsUsedAsCatalogTable(rel) || hy_too_wide_for_groups(RelationGetDescr(rel)))
 		return false;
 	if (triggers && (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
 					 triggers->trig_insert_instead_row))
@@ -201,7 +196,7 @@ write_group(HyLoad *load, Relation rel)
 	Size bytes;
 	char *stream = rg_builder_encode(load->builder, 0, rows, 0, &bytes);
 
-	hy_write_group(rel, stream, bytes, &owner);
+	(void) hy_write_group(rel, stream, bytes, &owner);
 	/* at once: whatever fails from here on, these rows are in the table */
 	rg_builder_reset(load->builder);
 	pfree(stream);
@@ -427,7 +422,7 @@ enforce_memory_limit(void)
 		}
 		if (largest == NULL)
 			break;
-		if (rg_builder_rows(largest->builder) < EARLY_GROUP_ROWS &&
+		if (rg_builder_rows(largest->builder) < HY_EARLY_GROUP_ROWS &&
 			rg_builder_raw_bytes(largest->builder) < EARLY_GROUP_BYTES)
 		{
 			flush(largest, true);

@@ -30,6 +30,15 @@ extern bool hy_load_allowed(Relation rel, int options);
  */
 extern bool hy_must_stay_hot(Relation rel);
 
+/*
+ * Could a row with all its values be too large for a heap page, even with those of variable length out of
+ * line?  It has to fit one when it is changed.
+ */
+extern bool hy_too_wide_for_groups(TupleDesc desc);
+
+/* rule V10: a group of fewer vectors is not worth its pages when memory runs out */
+#define HY_EARLY_GROUP_ROWS (16 * COL_VECTOR_ROWS)
+
 /* Take rows into the table's buffer.  multi: they come from multi_insert. */
 extern void hy_load_rows(Relation rel, TupleTableSlot **slots, int count, CommandId cid,
 						 int options, bool multi);

@@ -21,6 +21,19 @@ typedef struct HyMapAnswer
 	uint32 removals;
 } HyMapAnswer;
 
+/* HY_DEAD_TID of README.md */
+static inline void
+hy_dead_tid(ItemPointer tid)
+{
+	ItemPointerSet(tid, HY_DEAD_BLOCK, HY_DEAD_OFFSET);
+}
+
+static inline bool
+hy_tid_is_dead(const ItemPointerData *tid)
+{
+	return ItemPointerGetBlockNumberNoCheck(tid) == HY_DEAD_BLOCK;
+}
+
 /* look a row up; share-locks one map page at a time */
 extern HyMapAnswer hy_map_find(Relation rel, const HyEntry *entry, uint32 row);
 

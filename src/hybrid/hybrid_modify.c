@@ -20,6 +20,7 @@
 
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_header.h"
+#include "hybrid/hybrid_mark.h"
 #include "hybrid/hybrid_modify.h"
 #include "hybrid/hybrid_slot.h"
 #include "hybrid/hybrid_tid.h"
@@ -142,9 +143,11 @@ begin_change(Relation rel, const ItemPointerData *tid, Snapshot crosscheck, TM_F
 						errmsg("attempted to change invisible tuple")));
 	/*
 	 * A header passes for as old as any snapshot; the row is not older than its group.  (Rows of
-	 * a group that everybody sees have xmins of their own, which everybody sees, too.)
+	 * a group that everybody sees have xmins of their own, which everybody sees, too; and those of a freezer's
+	 * group were there before any snapshot that does not see it: rule Z8 of "Freezing".)
 	 */
-	if (crosscheck != InvalidSnapshot && !hy_entry_visible(rel, &cold->entry, crosscheck))
+	if (crosscheck != InvalidSnapshot && (cold->entry.flags & HY_FLAG_FREEZER) == 0 &&
+		!hy_entry_visible(rel, &cold->entry, crosscheck))
 	{
 		(void) row_is_gone(cold, tmfd);
 		*result = TM_Updated;
@@ -156,6 +159,7 @@ begin_change(Relation rel, const ItemPointerData *tid, Snapshot crosscheck, TM_F
 		return false;
 	}
 	check_identity(rel, cold);
+	hy_note_frozen_change(&cold->entry);
 	return true;
 }
 
@@ -268,9 +272,9 @@ hy_cold_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *s
 	return result;
 }
 
-/* the latest version of a cold row that the scan's snapshot sees, or the row itself */
+/* the latest version of a cold row that the scan's snapshot sees, or the row itself; judge_group: if it sees the group */
 void
-hy_cold_latest_tid(TableScanDesc scan, ItemPointer tid)
+hy_cold_latest_tid(TableScanDesc scan, ItemPointer tid, bool judge_group)
 {
 	Relation rel = scan->rs_rd;
 	ColdRow cold;
@@ -280,7 +284,7 @@ hy_cold_latest_tid(TableScanDesc scan, ItemPointer tid)
 
 	/* the TID is whatever a user says */
 	if (!try_find_group(rel, tid, &cold) ||
-		!hy_entry_visible(rel, &cold.entry, scan->rs_snapshot) ||
+		(judge_group && !hy_entry_visible(rel, &cold.entry, scan->rs_snapshot)) ||
 		hy_header_look(rel, &cold.entry, cold.row, &tuple, &buffer) != HY_HEADER_THERE)
 		return;
 	cold.header = latest = tuple.t_self;

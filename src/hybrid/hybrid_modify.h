@@ -20,6 +20,6 @@ extern TM_Result hy_cold_update(Relation rel, ItemPointer otid, TupleTableSlot *
 extern TM_Result hy_cold_lock(Relation rel, ItemPointer tid, Snapshot snapshot,
 							  TupleTableSlot *slot, CommandId cid, LockTupleMode mode,
 							  LockWaitPolicy wait_policy, uint8 flags, TM_FailureData *tmfd);
-extern void hy_cold_latest_tid(TableScanDesc scan, ItemPointer tid);
+extern void hy_cold_latest_tid(TableScanDesc scan, ItemPointer tid, bool judge_group);
 
 #endif

@@ -77,7 +77,7 @@ write_group(Rewrite *rw, TransactionId xmin, CommandId cmin)
 	Size bytes;
 	char *stream = rg_builder_encode(rw->builder, 0, rg_builder_rows(rw->builder), 0, &bytes);
 
-	hy_write_group(rw->new_table, stream, bytes, &owner);
+	(void) hy_write_group(rw->new_table, stream, bytes, &owner);
 	rw->wrote = true;
 	pfree(stream);
 	hy_group_published(rw->new_table);

@@ -347,6 +347,8 @@ bitmap_load_hot(HyScan *scan, BlockNumber block, const OffsetNumber *offsets, in
 	HyHotReader *hot = &scan->hot;
 	Relation rel = scan->base.rs_rd;
 	Snapshot snapshot = scan->base.rs_snapshot;
+	bool marks_matter = hy_marks_matter(rel, snapshot);
+	HyMarks marks;
 
 	if (offsets == NULL)
 	{
@@ -357,6 +359,7 @@ bitmap_load_hot(HyScan *scan, BlockNumber block, const OffsetNumber *offsets, in
 								 HeapTupleHeaderGetXmin(hot->tuple.t_data));
 		return;
 	}
+	marks.count = 0;
 	hy_hot_release(hot);
 	hot->buffer = ReadBuffer(rel, block);
 	hot->block = block;
@@ -371,9 +374,14 @@ bitmap_load_hot(HyScan *scan, BlockNumber block, const OffsetNumber *offsets, in
 		/* the TID of a row that is gone may be a header's by now */
 		if (heap_hot_search_buffer(&tid, rel, hot->buffer, snapshot, &tuple, NULL, true) &&
 			!hy_tuple_is_header(tuple.t_data) && hot->count < (int) MaxHeapTuplesPerPage)
+		{
+			if (marks_matter)
+				hy_hot_note_mark(hot, tuple.t_data, &marks);
 			hot->offsets[hot->count++] = ItemPointerGetOffsetNumber(&tid);
+		}
 	}
 	LockBuffer(hot->buffer, BUFFER_LOCK_UNLOCK);
+	hy_hot_drop_hidden(hot, &marks);
 }
 
 /*

@@ -109,10 +109,26 @@ hy_read_columns(Relation rel, const HyEntry *entry, int *count)
 	return columns;
 }
 
+/* the full xid of one that was given out not long ago */
+static uint64
+full_xid(TransactionId xid)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32 epoch = EpochFromFullTransactionId(next);
+
+	if (xid > XidFromFullTransactionId(next))
+		epoch--;
+	return U64FromFullTransactionId(FullTransactionIdFromEpochAndXid(epoch, xid));
+}
+
+/* Who may still read the pages of an aborted group looked at them by a snapshot (SnapshotDirty) from when it was running. */
 static void
 make_free(HyEntry *entry, uint32 pages)
 {
 	HyEntry freed = { .state = HY_FREE, .start = entry->start, .pages = pages };
+
+	if (entry->state == HY_GROUP && TransactionIdIsNormal(entry->xmin))
+		freed.safe_xid = full_xid(entry->xmin);
 
 	freed.dead_bitmap = freed.row_map = freed.number_map = InvalidBlockNumber;
 	*entry = freed;
@@ -197,7 +213,8 @@ vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 				entry.flags |= HY_FLAG_COMMITTED;
 				break;
 			case TREAT_FREEZE:
-				entry.flags &= (uint16) ~HY_FLAG_COMMITTED;
+				/* everybody sees it now, so the marks of its rows mean nothing any more */
+				entry.flags &= (uint16) ~(HY_FLAG_COMMITTED | HY_FLAG_FREEZER);
 				entry.flags |= HY_FLAG_FROZEN;
 				break;
 			case TREAT_FREE:

@@ -95,6 +95,8 @@ check_tid(HyMapCheck *check, BlockNumber block, const uint16 stored[3])
 	if (ItemPointerGetOffsetNumberNoCheck(&tid) == InvalidOffsetNumber)
 		return false;
 	at = ItemPointerGetBlockNumberNoCheck(&tid);
+	if (hy_tid_is_dead(&tid) && ItemPointerGetOffsetNumberNoCheck(&tid) == HY_DEAD_OFFSET)
+		return true;
 	if (ItemPointerGetOffsetNumberNoCheck(&tid) > MaxHeapTuplesPerPage ||
 		hy_map_check_hot_block(check, at) != at)
 		hy_corrupted(check->rel, block, "row map leads to a place where no header can be");

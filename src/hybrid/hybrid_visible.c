@@ -100,7 +100,8 @@ hy_entry_visible(Relation rel, const HyEntry *entry, Snapshot snapshot)
 				return false;
 			if (fate == HY_FATE_RUNNING && !TransactionIdIsCurrentTransactionId(entry->xmin))
 			{
-				if (!dirty)
+				/* a freezer's rows are where they were until it commits: rule Z9 of "Freezing" */
+				if (!dirty || (entry->flags & HY_FLAG_FREEZER) != 0)
 					return false;
 				snapshot->xmin = entry->xmin;
 				return true;

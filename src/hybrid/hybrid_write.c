@@ -287,7 +287,7 @@ publish(Relation rel, HyReserved *reserved, const char *stream, const HyOwner *o
 				 errmsg("table \"%s\" has used up its row numbers", RelationGetRelationName(rel)),
 				 errhint("Rewrite it with VACUUM FULL.")));
 	entry->state = HY_GROUP;
-	entry->flags = owner->frozen ? HY_FLAG_FROZEN : 0;
+	entry->flags = owner->frozen ? HY_FLAG_FROZEN : owner->freezer ? HY_FLAG_FREEZER : 0;
 	entry->rows = header->rows;
 	entry->first_row = change.meta.next_row;
 	entry->xmin = owner->xmin;
@@ -304,7 +304,7 @@ publish(Relation rel, HyReserved *reserved, const char *stream, const HyOwner *o
 	hy_change_end(&change);
 }
 
-void
+HyEntry
 hy_write_group(Relation rel, char *stream, Size bytes, const HyOwner *owner)
 {
 	RgHeader *header = (RgHeader *) stream;
@@ -325,6 +325,7 @@ hy_write_group(Relation rel, char *stream, Size bytes, const HyOwner *owner)
 	STOP_POINT("hybrid_pages_written");
 
 	publish(rel, &reserved, stream, owner);
+	return reserved.entry;
 }
 
 void

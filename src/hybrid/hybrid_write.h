@@ -16,18 +16,19 @@ typedef struct HyOwner
 	TransactionId xmin;
 	CommandId cmin;
 	bool frozen;		  /* visible to all at once */
+	bool freezer;		  /* HY_FLAG_FREEZER */
 	TransactionId writer; /* in the entry while it is LOADING */
 	uint64 group_id;	  /* 0 = a new one */
 } HyOwner;
 
 /*
  * Write the stream of a group (rg_builder_encode; its group_id is set here) and
- * publish it.  After an error nothing is published; VACUUM takes back the pages.
+ * publish it; returns its entry.  After an error nothing is published; VACUUM takes back the pages.
  *
  * The caller forgets the rows at once and calls hy_group_published, which may
  * raise an error: in an inner subtransaction the group stays, and rows kept would be there twice.
  */
-extern void hy_write_group(Relation rel, char *stream, Size bytes, const HyOwner *owner);
+extern HyEntry hy_write_group(Relation rel, char *stream, Size bytes, const HyOwner *owner);
 extern void hy_group_published(Relation rel);
 
 /*

@@ -31,3 +31,19 @@ BEGIN
 	EXECUTE format('COPY (%s) TO %L', query, file);
 	EXECUTE format('COPY %s (%s) FROM %L', t, columns, file);
 END $$;
+
+-- Freeze all rows of the omendb tables of the present schema that can be frozen, if nobody's lock is in the way; nothing to do for heap tables.
+CREATE PROCEDURE freeze_all() LANGUAGE plpgsql AS $$
+DECLARE
+	t regclass;
+BEGIN
+	FOR t IN SELECT c.oid FROM pg_class c JOIN pg_am a ON a.oid = relam
+		WHERE relnamespace = current_schema()::regnamespace AND amname = 'omendb' AND relkind IN ('r', 'm')
+		AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = indexrelid JOIN pg_am b ON b.oid = x.relam WHERE indrelid = c.oid AND b.amname = 'brin')
+		ORDER BY c.oid
+	LOOP
+		CONTINUE WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'relation' AND relation = t AND pid <> pg_backend_pid()
+			AND mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'SIReadLock'));
+		CALL omendb.compact(t, true);
+	END LOOP;
+END $$;

@@ -2,6 +2,9 @@
 # tables and on omendb tables whose rows are cold, and has to give the same output: rows, waits, errors.
 #
 # OMENDB_COLD_TESTS='fk_triple merge' (or 'all') runs these, whether they are listed below or not.
+# Then each spec once more with hot rows and a freezer that comes between any two steps: what was hot a moment ago is cold in the next one, and
+# nobody is to notice.  OMENDB_COLD_FREEZE=no leaves that out, OMENDB_COLD_FREEZE=only runs nothing else.
+#
 # Besides, six specs drawn by test/fuzz/cold_specs.pl; OMENDB_COLD_FUZZ='SEED COUNT' runs so many of another seed, and nothing else.
 # OMENDB_COLD_HOT=1 keeps the rows of the omendb tables hot; OMENDB_COLD_AM=heap compares heap with itself.
 use strict;
@@ -36,6 +39,40 @@ my @tests = $wanted eq 'all' ? sort keys %files : $wanted ? split(' ', $wanted) 
 $files{$_} or BAIL_OUT("there is no file $_ in test/cold") for @tests;
 plan skip_all => 'no file of test/cold is listed' unless @tests;
 
+# The spec with a session more, and its step behind each step of each permutation.
+sub with_freezer
+{
+	my ($name) = @_;
+	my $spec = slurp_file($files{$name});
+
+	return unless $spec =~ /^permutation/m;
+	# it compares TIDs, and freezing changes them
+	return if $name eq 'rewritten';
+	$spec =~ s/^permutation(.*)/"permutation freeze" . freeze_between($1)/gme;
+	# sessions end where the permutations begin
+	$spec =~ s/^(?=permutation)/session freezer\nsetup\t{ SET omendb.row_group_rows = 16; }\nstep freeze\t{ CALL freeze_all(); }\n\n/m;
+	open(my $f, '>', "$drawn/${name}_frozen.spec") or die "${name}_frozen.spec: $!";
+	print $f $spec;
+	close $f or die "${name}_frozen.spec: $!";
+	$files{"${name}_frozen"} = "$drawn/${name}_frozen.spec";
+	return "${name}_frozen";
+}
+
+# step names of a permutation, each with what stands in parentheses behind it
+sub freeze_between
+{
+	my ($steps) = @_;
+
+	$steps =~ s/\s*#.*//;
+	# behind a step marked "(*)" has to come the one that it waits for
+	$steps =~ s/(\w+(?:\s*\([^)]*\))?)/my $step = $1; $step =~ m{\(\*\)} ? $step : "$step freeze"/ge;
+	return $steps;
+}
+
+my $freeze = $ENV{OMENDB_COLD_FREEZE} // 'yes';
+my @frozen = $freeze eq 'no' ? () : grep { defined } map { with_freezer($_) } grep { $files{$_} =~ /\.spec$/ } @tests;
+@tests = () if $freeze eq 'only';
+
 my $logs = "$PostgreSQL::Test::Utils::log_path/hybrid_cold_dml";
 my $seconds_max = 120;		# for a file
 
@@ -53,7 +90,7 @@ $settings
 CONF
 	$node->append_conf('postgresql.conf', 'omendb.load_row_groups = off') if $ENV{OMENDB_COLD_HOT};
 	$node->start;
-	$node->safe_psql('postgres', join(';', 'CREATE EXTENSION omendb', slurp_file($setup), map { "CREATE SCHEMA $_" } @tests));
+	$node->safe_psql('postgres', join(';', 'CREATE EXTENSION omendb', slurp_file($setup), map { "CREATE SCHEMA $_" } @tests, @frozen));
 	$node->safe_psql('postgres', "ALTER DATABASE postgres SET default_table_access_method = $access_method");
 	return $node;
 }
@@ -68,7 +105,9 @@ sub script
 	for my $test (@which)
 	{
 		my $program = $files{$test} =~ /\.spec$/ ? "'$isolationtester' '$connection' <$files{$test}" : "psql -Xa -d '$connection' -f $files{$test}";
-		$script .= "PGOPTIONS='-c search_path=$test,public' PGISOLATIONTIMEOUT=20 timeout $seconds_max $program >'$logs/$test.$side' 2>&1\n";
+		my $hot = $test =~ /_frozen$/ ? ' -c omendb.load_row_groups=off -c log_min_messages=debug1' : '';
+
+		$script .= "PGOPTIONS='-c search_path=$test,public$hot' PGISOLATIONTIMEOUT=20 timeout $seconds_max $program >'$logs/$test.$side' 2>&1\n";
 	}
 	return $script;
 }
@@ -105,11 +144,11 @@ sub run_all
 	return;
 }
 
-run_all(@tests);
-for my $test (@tests)
+run_all(@tests, @frozen);
+for my $test (@tests, @frozen)
 {
 	# where two sessions wait for the end of a third one, either may go on first: a drawn spec may have that
-	for (1 .. $test =~ /^fuzz_/ ? 5 : 0)
+	for (1 .. ($test =~ /^fuzz_/ ? 5 : 0))
 	{
 		last unless grep { text_of("$logs/$test.$_") ne text_of("$logs/$test.heap") } @modes;
 		run_all($test);
@@ -125,6 +164,9 @@ for my $test (@tests)
 }
 for my $side (sort keys %nodes)
 {
+	# or else it was heap against heap
+	my $groups = () = slurp_file($nodes{$side}->logfile) =~ /froze [1-9]\d* rows/g;
+	cmp_ok($groups, '>=', @frozen, "$side: rows were frozen") if @frozen && $side ne 'heap' && !$ENV{OMENDB_COLD_AM};
 	unlike(slurp_file($nodes{$side}->logfile), qr/PANIC|TRAP:/, "$side: no complaint in the server's log");
 	$nodes{$side}->stop;
 }

@@ -1,0 +1,560 @@
+/*
+ * hybrid_freeze.c
+ *		The freezer: hot rows become a row group.  README.md, "Freezing", has the protocol, whose steps
+ *		are named here.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/heaptoast.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/visibilitymap.h"
+#include "access/xact.h"
+#include "access/xloginsert.h"
+#include "catalog/catalog.h"
+#include "catalog/index.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/predicate.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/pg_compat.h"
+#include "base/stop_point.h"
+#include "hybrid/hybrid_freeze.h"
+#include "hybrid/hybrid_hot.h"
+#include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_map.h"
+#include "hybrid/hybrid_mark.h"
+#include "hybrid/hybrid_tid.h"
+#include "hybrid/hybrid_write.h"
+
+/* a row of the group to be, where it stands now */
+typedef struct HotRow
+{
+	BlockNumber block;
+	OffsetNumber offset;
+	bool marked;
+	TransactionId xmin; /* as it stands in the tuple */
+} HotRow;
+
+typedef struct Freezer
+{
+	Relation rel;
+	MemoryContext context; /* of one group */
+	MemoryContext row_context;
+	BufferAccessStrategy strategy;
+	TransactionId oldest_xmin;
+	uint32 wanted; /* rows at which the group is full */
+	bool
+		whole_headers; /* a change of a row is logged with all of its columns, which its header must have */
+	RgBuilder *builder;
+	HotRow *rows;
+	uint32 count;
+	HyEntry entry; /* of the group, once it is published */
+	Datum *values;
+	bool *nulls;
+	List *toasted; /* copies of marked tuples that have chunks in the toast table */
+} Freezer;
+
+/* a row that a header has room for, whatever its alignment */
+#define WHOLE_HEADER_BYTES (MaxHeapTupleSize - 256)
+
+const char *
+hy_cannot_freeze(Relation rel)
+{
+	if (IsCatalogRelation(rel) || IsToastRelation(rel) || RelationIsUsedAsCatalogTable(rel))
+		return "It is used as a catalog table";
+	if (hy_must_stay_hot(rel))
+		return "It has an index of access method brin, which cannot have entries of cold rows";
+	if (hy_too_wide_for_groups(RelationGetDescr(rel)))
+		return "Its rows can be too wide for a heap page, where they have to go when they are "
+			   "changed";
+	return rg_unsupported(RelationGetDescr(rel));
+}
+
+/* ---- 1. gather ---- */
+
+/* rows of a locked page that can be frozen; their number */
+static int
+choose_rows(Freezer *fr, Buffer buffer, BlockNumber block, OffsetNumber *offsets)
+{
+	Page page = BufferGetPage(buffer);
+	OffsetNumber last = PageIsNew(page) ? 0 : PageGetMaxOffsetNumber(page);
+	int count = 0;
+
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
+	{
+		ItemId item = PageGetItemId(page, offset);
+		HeapTupleData tuple;
+
+		if (!ItemIdIsNormal(item))
+			continue;
+		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
+		tuple.t_len = ItemIdGetLength(item);
+		tuple.t_tableOid = RelationGetRelid(fr->rel);
+		ItemPointerSet(&tuple.t_self, block, offset);
+		/* the second question is whether anybody has it locked, who would be in the way of its mark */
+		if (hy_tuple_is_header(tuple.t_data) ||
+			HeapTupleSatisfiesVacuum(&tuple, fr->oldest_xmin, buffer) != HEAPTUPLE_LIVE ||
+			HeapTupleSatisfiesUpdate(&tuple, GetCurrentCommandId(false), buffer) != TM_Ok)
+			continue;
+		/* a snapshot that does not see the freezer sees this version, and no earlier one */
+		if (TransactionIdIsNormal(HeapTupleHeaderGetXmin(tuple.t_data)) &&
+			!TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple.t_data), fr->oldest_xmin))
+			continue;
+		offsets[count++] = offset;
+	}
+	return count;
+}
+
+/* add one row; false: it is too large for a group */
+static bool
+take_row(Freezer *fr, HeapTuple tuple)
+{
+	TupleDesc desc = RelationGetDescr(fr->rel);
+	MemoryContext old = MemoryContextSwitchTo(fr->row_context);
+	Size bytes;
+	bool fits;
+
+	heap_deform_tuple(tuple, desc, fr->values, fr->nulls);
+	for (int i = 0; i < desc->natts; i++)
+		if (TupleDescAttr(desc, i)->attisdropped)
+			fr->nulls[i] = true;
+	bytes = rg_row_bytes(desc, fr->values, fr->nulls);
+	fits =
+		bytes <= RG_ROW_BYTES_MAX &&
+		(!fr->whole_headers || bytes + (Size) desc->natts * MAXIMUM_ALIGNOF <= WHOLE_HEADER_BYTES);
+	if (fits)
+		rg_builder_append(fr->builder, fr->values, fr->nulls,
+						  HeapTupleHeaderGetXmin(tuple->t_data));
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(fr->row_context);
+	return fits;
+}
+
+/* is the group full, by rows, by bytes or by our memory (rule V10)? */
+static bool
+is_full(const Freezer *fr)
+{
+	if (fr->count >= fr->wanted || rg_builder_raw_bytes(fr->builder) >= RG_RAW_BYTES_MAX)
+		return true;
+	return rg_builder_memory(fr->builder) >= (Size) maintenance_work_mem * 1024 &&
+		   fr->count >= HY_EARLY_GROUP_ROWS;
+}
+
+/* the rows of one page */
+static void
+gather_page(Freezer *fr, BlockNumber block)
+{
+	PGAlignedBlock copy;
+	OffsetNumber offsets[MaxHeapTuplesPerPage];
+	Buffer buffer;
+	int count;
+
+	buffer = ReadBufferExtended(fr->rel, MAIN_FORKNUM, block, RBM_NORMAL, fr->strategy);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	count = choose_rows(fr, buffer, block, offsets);
+	/* values are read from a copy: toast cannot be fetched under the lock */
+	if (count > 0)
+		memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
+	UnlockReleaseBuffer(buffer);
+	for (int i = 0; i < count && fr->count < fr->wanted; i++)
+	{
+		ItemId item = PageGetItemId((Page) copy.data, offsets[i]);
+		HotRow *row = &fr->rows[fr->count];
+		HeapTupleData tuple;
+
+		tuple.t_data = (HeapTupleHeader) PageGetItem((Page) copy.data, item);
+		tuple.t_len = ItemIdGetLength(item);
+		tuple.t_tableOid = RelationGetRelid(fr->rel);
+		ItemPointerSet(&tuple.t_self, block, offsets[i]);
+		if (!take_row(fr, &tuple))
+			continue;
+		row->block = block;
+		row->offset = offsets[i];
+		row->marked = false;
+		row->xmin = HeapTupleHeaderGetRawXmin(tuple.t_data);
+		fr->count++;
+	}
+}
+
+/* false: there are too few rows */
+static bool
+gather(Freezer *fr, HyFreeze *freeze)
+{
+	HyHotReader reader;
+	BlockNumber block;
+
+	fr->oldest_xmin = GetOldestNonRemovableTransactionId(fr->rel);
+	fr->wanted = freeze->group_rows;
+	if (freeze->keep_rows > 0)
+	{
+		uint64 left = freeze->hot_rows > freeze->rows ? freeze->hot_rows - freeze->rows : 0;
+
+		if (left < freeze->keep_rows + (freeze->all_rows ? 1 : freeze->group_rows))
+			return false;
+		fr->wanted = (uint32) Min(freeze->group_rows, left - freeze->keep_rows);
+	}
+	hy_hot_init(&reader, fr->rel, hy_directory(fr->rel), SnapshotAny,
+				RelationGetNumberOfBlocks(fr->rel), NULL);
+	for (block = hy_hot_block_from(&reader, freeze->next, true);
+		 block != InvalidBlockNumber && !is_full(fr);
+		 block = hy_hot_block_from(&reader, block + 1, true))
+	{
+		CHECK_FOR_INTERRUPTS();
+		gather_page(fr, block);
+		/* the page may have more */
+		freeze->next = block;
+	}
+	if (reader.runs != NULL)
+		pfree(reader.runs);
+	return fr->count > 0 && (is_full(fr) || freeze->all_rows);
+}
+
+/* ---- 2. write the group ---- */
+
+/* What step 6 will need, lest somebody who has it locked wait for one of our marks. */
+static void
+lock_toast(const Freezer *fr)
+{
+	Oid relid = fr->rel->rd_rel->reltoastrelid;
+	Relation toast;
+	List *indexes;
+	ListCell *cell;
+
+	if (!OidIsValid(relid))
+		return;
+	toast = table_open(relid, RowExclusiveLock);
+	indexes = RelationGetIndexList(toast);
+	foreach (cell, indexes)
+		LockRelationOid(lfirst_oid(cell), RowExclusiveLock);
+	list_free(indexes);
+	table_close(toast, NoLock);
+}
+
+static void
+write_group(Freezer *fr)
+{
+	TransactionId xid = GetCurrentTransactionId();
+	HyOwner owner = {
+		.xmin = xid, .cmin = GetCurrentCommandId(true), .freezer = true, .writer = xid
+	};
+	Size bytes;
+	char *stream = rg_builder_encode(fr->builder, 0, fr->count, 0, &bytes);
+
+	fr->entry = hy_write_group(fr->rel, stream, bytes, &owner);
+	pfree(stream);
+	STOP_POINT("hybrid_freeze_published");
+}
+
+/* ---- 3. index entries ---- */
+
+static void
+insert_entries(Freezer *fr, Relation index)
+{
+	IndexInfo *info = BuildIndexInfo(index);
+	EState *estate = CreateExecutorState();
+	ExprContext *econtext = GetPerTupleExprContext(estate);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(fr->rel), &TTSOpsVirtual);
+	ExprState *predicate = ExecPrepareQual(info->ii_Predicate, estate);
+	Datum values[INDEX_MAX_KEYS];
+	bool isnull[INDEX_MAX_KEYS];
+
+	econtext->ecxt_scantuple = slot;
+	for (uint32 i = 0; info->ii_ReadyForInserts && i < fr->count; i++)
+	{
+		MemoryContext old;
+		ItemPointerData tid;
+		TransactionId xmin;
+
+		CHECK_FOR_INTERRUPTS();
+		ResetPerTupleExprContext(estate);
+		old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+		ExecClearTuple(slot);
+		rg_builder_row(fr->builder, i, slot->tts_values, slot->tts_isnull, &xmin);
+		ExecStoreVirtualTuple(slot);
+		hy_tid_from_row(&tid, fr->entry.first_row + i);
+		slot->tts_tid = tid;
+		slot->tts_tableOid = RelationGetRelid(fr->rel);
+		if (predicate == NULL || ExecQual(predicate, econtext))
+		{
+			FormIndexDatum(info, slot, estate, values, isnull);
+			/* a new version of a row that is there already, so nbtree may look for dead ones */
+			index_insert(index, values, isnull, &tid, fr->rel, UNIQUE_CHECK_NO, true, info);
+		}
+		MemoryContextSwitchTo(old);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	FreeExecutorState(estate);
+}
+
+static void
+insert_all_entries(Freezer *fr)
+{
+	List *indexes = RelationGetIndexList(fr->rel);
+	ListCell *cell;
+
+	foreach (cell, indexes)
+	{
+		Relation index = index_open(lfirst_oid(cell), RowExclusiveLock);
+
+		insert_entries(fr, index);
+		index_close(index, NoLock);
+	}
+	list_free(indexes);
+	STOP_POINT("hybrid_freeze_indexed");
+}
+
+/* ---- 4. visibility map ---- */
+
+/*
+ * Clear the bits of all pages that have rows of the group.  A page whose bits are clear while it says itself that all
+ * on it is visible is nothing strange, so this may come before the marks, and be logged for a whole map page at once.
+ */
+static void
+clear_visibility_map(Freezer *fr)
+{
+	Buffer vm_buffer = InvalidBuffer;
+	bool cleared = false;
+	BlockNumber previous = InvalidBlockNumber;
+
+	for (uint32 i = 0; i <= fr->count; i++)
+	{
+		BlockNumber block = i < fr->count ? fr->rows[i].block : InvalidBlockNumber;
+
+		if (block == previous && i < fr->count)
+			continue;
+		if (cleared && (i == fr->count || !visibilitymap_pin_ok(block, vm_buffer)))
+		{
+			LockBuffer(vm_buffer, BUFFER_LOCK_EXCLUSIVE);
+			START_CRIT_SECTION();
+			MarkBufferDirty(vm_buffer);
+			if (RelationNeedsWAL(fr->rel))
+				log_newpage_buffer(vm_buffer, false);
+			END_CRIT_SECTION();
+			LockBuffer(vm_buffer, BUFFER_LOCK_UNLOCK);
+			cleared = false;
+		}
+		if (i == fr->count)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		visibilitymap_pin(fr->rel, block, &vm_buffer);
+		/* also if they were clear: another freezer may have been interrupted before it logged that */
+		(void) visibilitymap_clear(fr->rel, block, vm_buffer, VISIBILITYMAP_VALID_BITS);
+		cleared = true;
+		previous = block;
+	}
+	if (BufferIsValid(vm_buffer))
+		ReleaseBuffer(vm_buffer);
+	STOP_POINT("hybrid_freeze_map_cleared");
+}
+
+/* ---- 5. marks ---- */
+
+/* is this still the row that was read, and free?  Its page is locked exclusively. */
+static bool
+is_unchanged(const Freezer *fr, const HotRow *row, Buffer buffer, HeapTuple tuple)
+{
+	Page page = BufferGetPage(buffer);
+	ItemId item;
+
+	if (row->offset > PageGetMaxOffsetNumber(page))
+		return false;
+	item = PageGetItemId(page, row->offset);
+	if (!ItemIdIsNormal(item))
+		return false;
+	tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
+	tuple->t_len = ItemIdGetLength(item);
+	tuple->t_tableOid = RelationGetRelid(fr->rel);
+	ItemPointerSet(&tuple->t_self, row->block, row->offset);
+	return !hy_tuple_is_header(tuple->t_data) &&
+		   HeapTupleHeaderGetRawXmin(tuple->t_data) == row->xmin &&
+		   HeapTupleSatisfiesUpdate(tuple, GetCurrentCommandId(false), buffer) == TM_Ok;
+}
+
+/* the rows [first, end) stand on one page; returns how many are marked */
+static uint32
+mark_page(Freezer *fr, uint32 first, uint32 end)
+{
+	TransactionId xid = GetCurrentTransactionId();
+	Buffer buffer =
+		ReadBufferExtended(fr->rel, MAIN_FORKNUM, fr->rows[first].block, RBM_NORMAL, fr->strategy);
+	Page page = BufferGetPage(buffer);
+	HeapTupleHeader tuples[MaxHeapTuplesPerPage];
+	uint32 marked = 0;
+
+	Assert(end - first <= MaxHeapTuplesPerPage);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	for (uint32 i = first; i < end; i++)
+	{
+		HeapTupleData tuple;
+
+		tuples[i - first] = NULL;
+		if (!is_unchanged(fr, &fr->rows[i], buffer, &tuple))
+			continue;
+		if (HeapTupleHasExternal(&tuple))
+			fr->toasted = lappend(fr->toasted, heap_copytuple(&tuple));
+		tuples[i - first] = tuple.t_data;
+		fr->rows[i].marked = true;
+		marked++;
+	}
+	if (marked > 0)
+	{
+		START_CRIT_SECTION();
+		for (uint32 i = first; i < end; i++)
+		{
+			HyMark mark = { .xid = xid, .row = i };
+
+			if (tuples[i - first] != NULL)
+				hy_tuple_set_mark(tuples[i - first], &mark);
+		}
+		PageClearAllVisible(page);
+		PageSetPrunable(page, xid);
+		MarkBufferDirty(buffer);
+		if (RelationNeedsWAL(fr->rel))
+			log_newpage_buffer(buffer, true);
+		END_CRIT_SECTION();
+	}
+	UnlockReleaseBuffer(buffer);
+	return marked;
+}
+
+static uint32
+mark_all(Freezer *fr)
+{
+	uint32 marked = 0;
+	uint32 first = 0;
+
+	while (first < fr->count)
+	{
+		uint32 end = first + 1;
+
+		CHECK_FOR_INTERRUPTS();
+		while (end < fr->count && fr->rows[end].block == fr->rows[first].block)
+			end++;
+		marked += mark_page(fr, first, end);
+		first = end;
+		STOP_POINT("hybrid_freeze_page_marked");
+	}
+	for (uint32 i = 0; i < marked; i++)
+		pgstat_count_heap_delete(fr->rel);
+	return marked;
+}
+
+/* ---- 6. what is left ---- */
+
+/* rows that somebody has changed are dead in the group from its beginning */
+static void
+bury(Freezer *fr)
+{
+	ItemPointerData dead;
+
+	hy_dead_tid(&dead);
+	for (uint32 i = 0; i < fr->count; i++)
+	{
+		HyMapPlace place;
+		bool full = true;
+
+		if (fr->rows[i].marked)
+			continue;
+		while (full)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!hy_map_lock(fr->rel, &fr->entry, i, &place))
+				elog(ERROR, "row %u of a new row group of table \"%s\" is in its row map already",
+					 i, RelationGetRelationName(fr->rel));
+			full = place.full;
+			if (!full)
+				hy_map_add(fr->rel, &place, &dead);
+			hy_map_unlock(&place);
+			if (full)
+				hy_map_grow(fr->rel, &fr->entry);
+		}
+	}
+}
+
+static void
+delete_toast(Freezer *fr)
+{
+	ListCell *cell;
+
+	foreach (cell, fr->toasted)
+	{
+		CHECK_FOR_INTERRUPTS();
+		heap_toast_delete(fr->rel, lfirst(cell), false);
+	}
+}
+
+/* ---- all of it ---- */
+
+/* false: in vain */
+static bool
+freeze_as_owner(Freezer *fr, HyFreeze *freeze)
+{
+	uint32 marked;
+
+	lock_toast(fr);
+	write_group(fr);
+	insert_all_entries(fr);
+	clear_visibility_map(fr);
+	marked = mark_all(fr);
+	bury(fr);
+	delete_toast(fr);
+	/* rule Z6: who read a row before its mark and locked it, or its page */
+	TransferPredicateLocksToHeapRelation(fr->rel);
+	STOP_POINT("hybrid_freeze_marked");
+	freeze->rows += marked;
+	freeze->changed_rows += fr->count - marked;
+	freeze->groups++;
+	/* all of its rows were changed: there is no hurry to try again */
+	return marked > 0;
+}
+
+bool
+hy_freeze_group(Relation rel, HyFreeze *freeze)
+{
+	int natts = RelationGetDescr(rel)->natts;
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "omendb freezer", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Freezer fr = { .rel = rel, .context = context };
+	bool enough;
+
+	Assert(!IsolationUsesXactSnapshot() && (MyProc->statusFlags & PROC_IN_VACUUM) == 0);
+	fr.row_context = AllocSetContextCreate(context, "omendb freezer row", ALLOCSET_DEFAULT_SIZES);
+	fr.whole_headers =
+		RelationIsLogicallyLogged(rel) && rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
+	fr.strategy = GetAccessStrategy(BAS_VACUUM);
+	fr.builder = rg_builder_create(RelationGetDescr(rel), true, context);
+	fr.rows = palloc(freeze->group_rows * sizeof(HotRow));
+	fr.values = palloc((Size) Max(natts, 1) * sizeof(Datum));
+	fr.nulls = palloc((Size) Max(natts, 1) * sizeof(bool));
+	enough = gather(&fr, freeze);
+	if (enough)
+	{
+		Oid user;
+		int security;
+		int nest_level = NewGUCNestLevel();
+
+		/* index expressions are the owner's */
+		GetUserIdAndSecContext(&user, &security);
+		SetUserIdAndSecContext(rel->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
+		om_restrict_search_path();
+		enough = freeze_as_owner(&fr, freeze);
+		AtEOXact_GUC(false, nest_level);
+		SetUserIdAndSecContext(user, security);
+	}
+	FreeAccessStrategy(fr.strategy);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return enough;
+}
