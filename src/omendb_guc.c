@@ -13,6 +13,7 @@
 #include "base/stop_point.h"
 #include "hybrid/hybrid_judge.h"
 #include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_worker.h"
 #include "omendb_guc.h"
 
 /* places of heap pages may take a quarter on top */
@@ -40,6 +41,11 @@ omendb_guc_init(void)
 							 "Bulk loads and rewrites of omendb tables write row groups.",
 							 "Off: all rows are stored hot, as heap stores them.",
 							 &hy_load_row_groups, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"omendb.auto_freeze", "VACUUM of omendb tables has hot rows frozen.",
+		"A background worker makes row groups of them. Off: only omendb.compact "
+		"does.",
+		&hy_freeze_enabled, true, PGC_USERSET, 0, NULL, NULL, NULL);
 #ifdef OMENDB_TESTING
 	DefineCustomBoolVariable("omendb.rewrite_all_cold",
 							 "VACUUM FULL makes row groups of all rows, however few and young.",

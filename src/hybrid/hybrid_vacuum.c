@@ -35,6 +35,7 @@
 #include "hybrid/hybrid_vacuum.h"
 #include "hybrid/hybrid_visible.h"
 #include "hybrid/hybrid_wal.h"
+#include "hybrid/hybrid_worker.h"
 #include "hybrid/hybrid_write.h"
 
 /* core's BYPASS_THRESHOLD_PAGES, which it applies to all pages, cold ones included */
@@ -625,8 +626,8 @@ count_dead_rows(Relation rel)
 	pfree(groups);
 }
 
-/* step 5 */
-static pg_noinline void
+/* step 5; returns how many hot rows there are */
+static pg_noinline double
 rewrite_relstats(Relation rel)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
@@ -640,7 +641,7 @@ rewrite_relstats(Relation rel)
 	ListCell *cell;
 
 	if (!hy_meta_read(rel, &meta))
-		return;
+		return 0;
 	opaque = (BlockNumber) Min(meta.opaque_pages, (uint64) nblocks);
 	hot = count_hot_rows(rel, nblocks, nblocks - opaque);
 	total = hot + (double) (meta.rows - meta.dead_rows);
@@ -661,13 +662,15 @@ rewrite_relstats(Relation rel)
 	}
 	list_free(indexes);
 
-	if (meta.hot_pages == nblocks - opaque && meta.hot_rows == (uint64) hot)
-		return;
-	hy_change_begin(&change, rel);
-	change.meta.hot_pages = nblocks - opaque;
-	change.meta.hot_rows = (uint64) hot;
-	hy_change_commit(&change, HY_REC_VACUUM, InvalidBlockNumber, NULL, NULL, 0);
-	hy_change_end(&change);
+	if (meta.hot_pages != nblocks - opaque || meta.hot_rows != (uint64) hot)
+	{
+		hy_change_begin(&change, rel);
+		change.meta.hot_pages = nblocks - opaque;
+		change.meta.hot_rows = (uint64) hot;
+		hy_change_commit(&change, HY_REC_VACUUM, InvalidBlockNumber, NULL, NULL, 0);
+		hy_change_end(&change);
+	}
+	return hot;
 }
 
 /* rule P6: AUTO weighs dead items against all pages; cold ones would drown them */
@@ -690,6 +693,7 @@ hybrid_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	struct VacuumParams ours = *params;
 	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
 	HyMeta meta;
+	double hot_rows;
 
 	/* it would cut off opaque pages at the end of the file, which look empty to it */
 	ours.truncate = VACOPTVALUE_DISABLED;
@@ -708,6 +712,9 @@ hybrid_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	{
 		freeze_up_to_relfrozenxid(rel);
 		count_dead_rows(rel);
-		rewrite_relstats(rel);
+		hot_rows = rewrite_relstats(rel);
 	}
+	else
+		hot_rows = read_class(RelationGetRelid(rel)).reltuples;
+	hy_worker_request(rel, hot_rows);
 }

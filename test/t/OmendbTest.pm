@@ -33,6 +33,7 @@ sub new_node
 	$node->append_conf('postgresql.conf', preload_line($mode));
 	$node->append_conf('postgresql.conf', <<'CONF');
 autovacuum = off
+omendb.auto_freeze = off
 checkpoint_timeout = 1h
 max_wal_size = 2GB
 max_connections = 30

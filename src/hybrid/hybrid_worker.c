@@ -1,0 +1,156 @@
+/*
+ * hybrid_worker.c
+ *		The background worker that freezes hot rows: see hybrid_worker.h.
+ *
+ * VACUUM itself must not: its xid is missing from snapshots, so that rows would be seen twice (rule Z1 of
+ * design.md).  The worker is started dynamically, which takes no preloading, and ends when it is done.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/pg_compat.h"
+#include "base/stop_point.h"
+#include "hybrid/hybrid_am.h"
+#include "hybrid/hybrid_freeze.h"
+#include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_worker.h"
+
+bool hy_freeze_enabled = true;
+
+/* bgw_extra: what a worker is to do */
+typedef struct WorkerTask
+{
+	Oid database;
+	Oid relid;
+} WorkerTask;
+
+StaticAssertDecl(sizeof(WorkerTask) <= BGW_EXTRALEN, "a worker's task fits its slot");
+
+/* like advisory locks, but for a class that users cannot name: locktag_field4 is 1 or 2 in theirs */
+#define WORKER_LOCK_CLASS 7
+
+extern PGDLLEXPORT void omendb_freeze_worker(Datum arg);
+
+/* one worker a table: held by the worker as long as it lives */
+static bool
+try_lock(Oid relid)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0, WORKER_LOCK_CLASS);
+	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static void
+unlock(Oid relid)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid, 0, WORKER_LOCK_CLASS);
+	LockRelease(&tag, ExclusiveLock, true);
+}
+
+void
+hy_worker_request(Relation rel, double hot_rows)
+{
+	BackgroundWorker worker = { .bgw_flags =
+									BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+								.bgw_start_time = BgWorkerStart_RecoveryFinished,
+								.bgw_restart_time = BGW_NEVER_RESTART };
+	WorkerTask task = { .database = MyDatabaseId, .relid = RelationGetRelid(rel) };
+
+	/* what the worker will go by is the setting of the database, not one of this session */
+	if (!hy_freeze_enabled ||
+		hot_rows < strtod(GetConfigOptionResetString("omendb.row_group_rows"), NULL) ||
+		rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP || hy_cannot_freeze(rel) != NULL)
+		return;
+	if (!try_lock(task.relid))
+		return;
+	unlock(task.relid);
+	strlcpy(worker.bgw_library_name, "omendb", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "omendb_freeze_worker", sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "omendb freezer of table %u", task.relid);
+	strlcpy(worker.bgw_type, "omendb freezer", sizeof(worker.bgw_type));
+	memcpy(worker.bgw_extra, &task, sizeof(task));
+	if (!RegisterDynamicBackgroundWorker(&worker, NULL))
+		ereport(DEBUG1, (errmsg("no background worker is free to freeze rows of table \"%s\"",
+								RelationGetRelationName(rel)),
+						 errhint("Raise max_worker_processes.")));
+}
+
+/* one transaction's work; false: there is nothing more to do */
+static bool
+work(const WorkerTask *task, HyFreeze *freeze)
+{
+	Relation rel;
+	bool more = false;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	/* it may have been dropped, or rewritten into another kind of table */
+	rel = try_relation_open(task->relid, ShareUpdateExclusiveLock);
+	if (rel != NULL)
+	{
+		if (hy_is_hybrid(rel) && hy_cannot_freeze(rel) == NULL)
+		{
+			StringInfoData activity;
+
+			initStringInfo(&activity);
+			appendStringInfo(&activity, "omendb: freezing rows of %s.%s",
+							 get_namespace_name(RelationGetNamespace(rel)),
+							 RelationGetRelationName(rel));
+			pgstat_report_activity(STATE_RUNNING, activity.data);
+			pfree(activity.data);
+			/* a snapshot of before the lock would hold back what has become visible to all since */
+			PopActiveSnapshot();
+			PushActiveSnapshot(GetTransactionSnapshot());
+			more = hy_freeze_group(rel, freeze);
+		}
+		relation_close(rel, NoLock);
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(true);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return more;
+}
+
+/* entry point of the worker; in the map of exported names by its prefix */
+void
+omendb_freeze_worker(Datum arg)
+{
+	WorkerTask task;
+	HyFreeze freeze = { 0 };
+
+	memcpy(&task, MyBgworkerEntry->bgw_extra, sizeof(task));
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(task.database, InvalidOid, 0);
+	/* rule Z1: a snapshot for each statement; whatever the database or the role have set */
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	if (!try_lock(task.relid))
+		return;
+	freeze.group_rows = (uint32) hy_row_group_rows;
+	STOP_POINT("hybrid_worker_started");
+	while (work(&task, &freeze))
+		CHECK_FOR_INTERRUPTS();
+	ereport(DEBUG1,
+			(errmsg("froze " UINT64_FORMAT " rows of table %u in " UINT64_FORMAT " row groups",
+					freeze.rows, task.relid, freeze.groups)));
+	unlock(task.relid);
+}
