@@ -528,6 +528,13 @@ om_pgstat_set_live_tuples(Relation rel, double tuples)
 #define OM_COUNT_SEARCH(scan) ((void) 0)
 #endif
 
+/* the table that an index's VACUUM is for */
+#if PG_VERSION_NUM >= 160000
+#define OM_VACUUM_HEAP(info, rel) ((info)->heaprel = (rel))
+#else
+#define OM_VACUUM_HEAP(info, rel) ((void) 0)
+#endif
+
 /* vacuum_delay_point got an argument in 18 */
 #if PG_VERSION_NUM >= 180000
 #define om_vacuum_delay_point() vacuum_delay_point(false)

@@ -120,7 +120,8 @@ typedef struct HyEntry
 	uint32 dead_bitmap;
 	uint32 row_map;		/* GROUP: block of the row map's root, a page of the run */
 	uint32 number_map;	/* row number -> position, for groups with holes */
-	uint32 reserved[9]; /* zero */
+	uint32 reclaimed;	/* dead rows of the group that no index refers to any more */
+	uint32 reserved[8]; /* zero */
 } HyEntry;
 
 StaticAssertDecl(sizeof(HyEntry) == 128, "HyEntry is 128 bytes on disk");

@@ -30,7 +30,7 @@
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_hot.h"
-#include "hybrid/hybrid_map.h"
+#include "hybrid/hybrid_reclaim.h"
 #include "hybrid/hybrid_source.h"
 #include "hybrid/hybrid_vacuum.h"
 #include "hybrid/hybrid_visible.h"
@@ -123,8 +123,8 @@ full_xid(TransactionId xid)
 }
 
 /* Who may still read the pages of an aborted group looked at them by a snapshot (SnapshotDirty) from when it was running. */
-static void
-make_free(HyEntry *entry, uint32 pages)
+void
+hy_make_free(HyEntry *entry, uint32 pages)
 {
 	HyEntry freed = { .state = HY_FREE, .start = entry->start, .pages = pages };
 
@@ -228,7 +228,7 @@ vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 					change.meta.opaque_pages += pages;
 				change.meta.free_pages += pages;
 				if (pages > 0)
-					make_free(&entry, pages);
+					hy_make_free(&entry, pages);
 				else
 				{
 					memset(&entry, 0, sizeof(entry));
@@ -388,7 +388,7 @@ free_orphan_maps(Relation rel)
 		if (unchanged)
 		{
 			change.meta.free_pages += orphan.entry.pages;
-			make_free(&orphan.entry, orphan.entry.pages);
+			hy_make_free(&orphan.entry, orphan.entry.pages);
 			orphan.entry.safe_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
 			hy_change_commit(&change, HY_REC_VACUUM, orphan.block, &orphan.slot, &orphan.entry, 1);
 		}
@@ -546,86 +546,6 @@ count_hot_rows(Relation rel, BlockNumber nblocks, BlockNumber hot_pages)
 	return sampled == 0 ? 0.0 : rint((double) rows * hot_pages / sampled);
 }
 
-/* rows of the group with a header, and those of them that are dead, if only to those who begin now */
-static void
-count_headers(Relation rel, const HyEntry *entry, uint32 *headers, uint32 *dead)
-{
-	HyMapItem *items;
-
-	*headers = *dead = 0;
-	if (!hy_map_any(rel, entry))
-		return;
-	*headers = hy_map_list(rel, entry, 0, entry->rows, &items);
-	for (uint32 i = 0; i < *headers; i++)
-	{
-		HeapTupleData tuple;
-		Buffer buffer;
-		TransactionId dead_after;
-
-		om_vacuum_delay_point();
-		switch (hy_header_look(rel, entry, entry->first_row + items[i].row, &tuple, &buffer))
-		{
-			case HY_HEADER_NONE:
-				continue;
-			case HY_HEADER_GONE:
-				(*dead)++;
-				continue;
-			case HY_HEADER_THERE:
-				break;
-		}
-		switch (HeapTupleSatisfiesVacuumHorizon(&tuple, buffer, &dead_after))
-		{
-			case HEAPTUPLE_DEAD:
-			case HEAPTUPLE_RECENTLY_DEAD:
-				(*dead)++;
-				break;
-			case HEAPTUPLE_LIVE:
-			case HEAPTUPLE_INSERT_IN_PROGRESS:
-			case HEAPTUPLE_DELETE_IN_PROGRESS:
-				break;
-		}
-		UnlockReleaseBuffer(buffer);
-	}
-	if (items != NULL)
-		pfree(items);
-}
-
-/* step 4: counters of the groups, by which the metapage's are right as well */
-static pg_noinline void
-count_dead_rows(Relation rel)
-{
-	const HyDirectory *dir = hy_directory(rel);
-	uint32 count = dir->group_count;
-	HyDirEntry *groups =
-		MemoryContextAllocHuge(CurrentMemoryContext, (Size) Max(count, 1) * sizeof(HyDirEntry));
-
-	memcpy(groups, dir->entries, (Size) count * sizeof(HyDirEntry));
-	for (uint32 i = 0; i < count; i++)
-	{
-		const HyDirEntry *group = &groups[i];
-		HyEntry entry = group->entry;
-		HyEntry now;
-		HyChange change;
-
-		CHECK_FOR_INTERRUPTS();
-		if (hy_entry_fate(&entry) == HY_FATE_ABORTED)
-			continue;
-		count_headers(rel, &entry, &entry.headers, &entry.dead_rows);
-		if (entry.headers == group->entry.headers && entry.dead_rows == group->entry.dead_rows)
-			continue;
-		hy_change_begin(&change, rel);
-		hy_change_read(&change, group->block, group->slot, &now);
-		if (memcmp(&now, &group->entry, sizeof(now)) == 0)
-		{
-			hy_meta_count_group(&change.meta, &now, -1);
-			hy_meta_count_group(&change.meta, &entry, 1);
-			hy_change_commit(&change, HY_REC_VACUUM, group->block, &group->slot, &entry, 1);
-		}
-		hy_change_end(&change);
-	}
-	pfree(groups);
-}
-
 /* step 5; returns how many hot rows there are */
 static pg_noinline double
 rewrite_relstats(Relation rel)
@@ -711,7 +631,7 @@ hybrid_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	if (hy_meta_read(rel, &meta) && meta.directory_head != InvalidBlockNumber)
 	{
 		freeze_up_to_relfrozenxid(rel);
-		count_dead_rows(rel);
+		hy_reclaim(rel, ours.index_cleanup != VACOPTVALUE_DISABLED, strategy);
 		hot_rows = rewrite_relstats(rel);
 	}
 	else

@@ -97,6 +97,10 @@ reserve_free(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reser
 		if (found == NULL)
 			return false;
 		run = *found;
+		/* on a standby somebody may still be reading these pages */
+		if (run.entry.safe_xid != 0)
+			om_log_conflict_full(rel, FullTransactionIdFromU64(run.entry.safe_xid),
+								 RelationIsAccessibleInLogicalDecoding(rel));
 		hy_change_begin(&change, rel);
 		hy_change_read(&change, run.block, run.slot, &now);
 		if (memcmp(&now, &run.entry, sizeof(now)) != 0)

@@ -1,0 +1,57 @@
+-- VACUUM and deleted cold rows: index entries go, groups without any other row are freed
+
+SET omendb.row_group_rows = 1000;
+CREATE TABLE hr (id int, v text) USING omendb WITH (autovacuum_enabled = off);
+COPY hr FROM PROGRAM 'seq -f "%g	x" 1 10000';
+CREATE INDEX hr_btree ON hr (id);
+CREATE INDEX hr_alex ON hr USING alex (id);
+CREATE INDEX hr_hash ON hr USING hash (id);
+CREATE INDEX hr_gin ON hr USING gin ((ARRAY[id]));
+CREATE FUNCTION hr_entries() RETURNS TABLE (name text, entries bigint) LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY SELECT 'alex', sum(s.entries)::bigint FROM omendb.alex_stats('hr_alex') s WHERE level = 0;
+END $$;
+
+-- too few to be worth a walk through the indexes
+DELETE FROM hr WHERE id BETWEEN 5001 AND 5100;
+VACUUM hr;
+SELECT row_groups, cold_rows, dead_rows FROM omendb.table_stats('hr');
+SELECT * FROM hr_entries();
+-- three whole groups, and half of one
+DELETE FROM hr WHERE id <= 3500;
+VACUUM (INDEX_CLEANUP off) hr;
+SELECT row_groups, cold_rows, dead_rows FROM omendb.table_stats('hr');
+VACUUM hr;
+SELECT row_groups, cold_rows, dead_rows FROM omendb.table_stats('hr');
+SELECT * FROM hr_entries();
+VACUUM hr;
+SELECT count(*), min(id) FROM hr;
+SET enable_seqscan = off;
+SELECT count(*) FROM hr WHERE id < 4000;
+SELECT count(*) FROM hr WHERE id IN (100, 3600);
+SELECT count(*) FROM hr WHERE ARRAY[id] @> '{3600}';
+RESET enable_seqscan;
+SELECT omendb.alex_check('hr_alex', true);
+SELECT * FROM omendb.check('hr');
+-- the pages are used again
+SELECT sum(pages) AS free_pages FROM omendb.row_groups('hr') WHERE state = 'free' \gset
+INSERT INTO hr SELECT i, 'new' FROM generate_series(20001, 23000) i;
+CALL omendb.compact('hr');
+SELECT sum(pages) < :free_pages AS reused FROM omendb.row_groups('hr') WHERE state = 'free';
+SELECT count(*), min(id), max(id) FROM hr;
+-- all of it
+DELETE FROM hr;
+VACUUM hr;
+SELECT row_groups, cold_rows, dead_rows FROM omendb.table_stats('hr');
+SELECT count(*) FROM hr;
+SELECT * FROM hr_entries();
+SELECT * FROM omendb.check('hr');
+-- without indexes
+DROP INDEX hr_btree, hr_alex, hr_hash, hr_gin;
+COPY hr FROM PROGRAM 'seq -f "%g	x" 1 2000';
+DELETE FROM hr WHERE id <= 1000;
+VACUUM hr;
+SELECT row_groups, cold_rows, dead_rows FROM omendb.table_stats('hr');
+SELECT count(*), min(id) FROM hr;
+DROP TABLE hr;
+DROP FUNCTION hr_entries;
