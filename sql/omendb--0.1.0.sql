@@ -482,6 +482,43 @@ CREATE PROCEDURE compact(tab regclass,
 COMMENT ON PROCEDURE compact(regclass, boolean, boolean) IS
 	'make row groups of a table''s hot rows, all full ones or of all rows, a transaction each';
 
+CREATE FUNCTION set_options(tab regclass,
+	auto_freeze boolean DEFAULT NULL,
+	keep_hot_rows bigint DEFAULT NULL,
+	freeze_after interval DEFAULT NULL,
+	row_group_rows int DEFAULT NULL,
+	sort_key text[] DEFAULT NULL)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'omendb_set_options'
+	LANGUAGE C;
+COMMENT ON FUNCTION set_options(regclass, boolean, bigint, interval, int, text[]) IS
+	'set options of an omendb table; NULL leaves one as it is';
+
+CREATE FUNCTION reset_options(tab regclass, VARIADIC options text[] DEFAULT '{}')
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'omendb_reset_options'
+	LANGUAGE C STRICT;
+COMMENT ON FUNCTION reset_options(regclass, text[]) IS
+	'set these options of an omendb table, or all, back to their defaults';
+
+CREATE FUNCTION table_options(tab regclass,
+	OUT auto_freeze boolean,
+	OUT keep_hot_rows bigint,
+	OUT freeze_after interval,
+	OUT row_group_rows int,
+	OUT sort_key text[])
+	AS 'MODULE_PATHNAME', 'omendb_table_options'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION table_options(regclass) IS
+	'options of an omendb table';
+
+CREATE VIEW options AS
+	SELECT c.oid::regclass AS table_name, o.*
+	FROM pg_class c, LATERAL table_options(c.oid) o
+	WHERE c.relkind IN ('r', 'm') AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'omendb');
+COMMENT ON VIEW options IS
+	'options of the omendb tables of this database';
+
 CREATE FUNCTION "check"(tab regclass,
 	OUT block bigint,
 	OUT problem text)
@@ -501,4 +538,5 @@ GRANT EXECUTE ON FUNCTION row_groups(regclass) TO pg_stat_scan_tables;
 REVOKE EXECUTE ON FUNCTION table_stats(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION table_stats(regclass) TO pg_stat_scan_tables;
 GRANT SELECT ON tables TO pg_stat_scan_tables;
+GRANT SELECT ON options TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION "check"(regclass) FROM PUBLIC;

@@ -91,16 +91,25 @@ om_extend_run(Relation rel)
 #define om_restrict_search_path() ((void) 0)
 #endif
 
+/* om_owns_table --- does this user own the table? */
+static inline bool
+om_owns_table(Oid relid, Oid user)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, user);
+#else
+	return pg_class_ownercheck(relid, user);
+#endif
+}
+
 /* om_may_maintain --- may this user do to the table what VACUUM does? */
 static inline bool
 om_may_maintain(Oid relid, Oid user)
 {
 #if PG_VERSION_NUM >= 170000
 	return pg_class_aclcheck(relid, user, ACL_MAINTAIN) == ACLCHECK_OK;
-#elif PG_VERSION_NUM >= 160000
-	return object_ownercheck(RelationRelationId, relid, user);
 #else
-	return pg_class_ownercheck(relid, user);
+	return om_owns_table(relid, user);
 #endif
 }
 

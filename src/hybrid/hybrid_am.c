@@ -24,6 +24,7 @@
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_mark.h"
 #include "hybrid/hybrid_modify.h"
+#include "hybrid/hybrid_options.h"
 #include "hybrid/hybrid_planner.h"
 #include "hybrid/hybrid_rewrite.h"
 #include "hybrid/hybrid_sample.h"
@@ -201,6 +202,7 @@ hybrid_init(void)
 {
 	hybrid_wal_init();
 	hybrid_load_init();
+	hybrid_options_init();
 	hybrid_kept_init();
 	hybrid_mark_init();
 	hybrid_planner_init();

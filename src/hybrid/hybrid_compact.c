@@ -22,7 +22,7 @@
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_compact.h"
 #include "hybrid/hybrid_freeze.h"
-#include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_options.h"
 
 PG_FUNCTION_INFO_V1(omendb_compact);
 
@@ -32,6 +32,7 @@ open_table(Oid relid)
 {
 	Relation rel = table_open(relid, ShareUpdateExclusiveLock);
 	const char *reason;
+	HyOptions options;
 
 	if (!om_may_maintain(relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
@@ -45,6 +46,8 @@ open_table(Oid relid)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot access temporary tables of other sessions")));
 	CheckTableNotInUse(rel, "omendb.compact");
+	hy_options_read(rel, &options);
+	hy_options_check_server(&options);
 	reason = hy_cannot_freeze(rel);
 	if (reason != NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -84,7 +87,7 @@ omendb_compact(PG_FUNCTION_ARGS)
 	CallContext *call = fcinfo->context != NULL && IsA(fcinfo->context, CallContext)
 							? (CallContext *) fcinfo->context
 							: NULL;
-	HyFreeze freeze = { .group_rows = (uint32) hy_row_group_rows };
+	HyFreeze freeze = { 0 };
 	Oid relid;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "access/commit_ts.h"
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/heaptoast.h"
@@ -23,10 +24,12 @@
 #include "storage/predicate.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
@@ -35,6 +38,8 @@
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_mark.h"
+#include "hybrid/hybrid_options.h"
+#include "hybrid/hybrid_sort.h"
 #include "hybrid/hybrid_tid.h"
 #include "hybrid/hybrid_write.h"
 
@@ -45,6 +50,7 @@ typedef struct HotRow
 	OffsetNumber offset;
 	bool marked;
 	TransactionId xmin; /* as it stands in the tuple */
+	uint32 position;	/* in the group */
 } HotRow;
 
 typedef struct Freezer
@@ -54,11 +60,17 @@ typedef struct Freezer
 	MemoryContext row_context;
 	BufferAccessStrategy strategy;
 	TransactionId oldest_xmin;
+	HyOptions options;
+	int sort_columns;
+	AttrNumber sort_numbers[HY_SORT_KEY_MAX];
+	TimestampTz committed_before; /* option freeze_after */
+	TransactionId aged_xid;		  /* asked last, and the answer */
+	bool aged;
 	uint32 wanted; /* rows at which the group is full */
 	bool
 		whole_headers; /* a change of a row is logged with all of its columns, which its header must have */
 	RgBuilder *builder;
-	HotRow *rows;
+	HotRow *rows; /* as they stand in the file */
 	uint32 count;
 	HyEntry entry; /* of the group, once it is published */
 	Datum *values;
@@ -72,6 +84,8 @@ typedef struct Freezer
 const char *
 hy_cannot_freeze(Relation rel)
 {
+	HyOptions options;
+
 	if (IsCatalogRelation(rel) || IsToastRelation(rel) || RelationIsUsedAsCatalogTable(rel))
 		return "It is used as a catalog table";
 	if (hy_must_stay_hot(rel))
@@ -79,7 +93,115 @@ hy_cannot_freeze(Relation rel)
 	if (hy_too_wide_for_groups(RelationGetDescr(rel)))
 		return "Its rows can be too wide for a heap page, where they have to go when they are "
 			   "changed";
+	hy_options_read(rel, &options);
+	if (options.has_freeze_after && !track_commit_timestamp)
+		return "Its option freeze_after needs track_commit_timestamp, which is off";
 	return rg_unsupported(RelationGetDescr(rel));
+}
+
+/* ---- options ---- */
+
+static void
+read_options(Freezer *fr, const HyFreeze *freeze)
+{
+	hy_options_read(fr->rel, &fr->options);
+	fr->wanted =
+		fr->options.row_group_rows > 0 ? fr->options.row_group_rows : (uint32) hy_row_group_rows;
+	fr->sort_columns =
+		hy_sort_columns(fr->rel, fr->options.sort_key, freeze->groups == 0, fr->sort_numbers);
+	if (fr->options.has_freeze_after)
+		fr->committed_before = DatumGetTimestampTz(
+			DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
+								IntervalPGetDatum(&fr->options.freeze_after)));
+}
+
+/* option freeze_after: did the transaction that wrote a row commit long enough ago? */
+static bool
+is_aged(Freezer *fr, TransactionId xmin)
+{
+	TimestampTz committed;
+
+	if (!fr->options.has_freeze_after || !TransactionIdIsNormal(xmin))
+		return true;
+	if (xmin != fr->aged_xid)
+	{
+		fr->aged_xid = xmin;
+		/* what is not known is older than all that is kept, or than the setting */
+		fr->aged = !TransactionIdGetCommitTsData(xmin, &committed, NULL) ||
+				   committed <= fr->committed_before;
+	}
+	return fr->aged;
+}
+
+/* offsets of a page's rows; their number */
+static int
+live_rows(const Freezer *fr, BlockNumber block, OffsetNumber *offsets)
+{
+	Buffer buffer = ReadBufferExtended(fr->rel, MAIN_FORKNUM, block, RBM_NORMAL, fr->strategy);
+	Page page = BufferGetPage(buffer);
+	OffsetNumber last;
+	int count = 0;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	last = PageIsNew(page) ? 0 : PageGetMaxOffsetNumber(page);
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
+	{
+		ItemId item = PageGetItemId(page, offset);
+		HeapTupleData tuple;
+
+		if (!ItemIdIsNormal(item))
+			continue;
+		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
+		tuple.t_len = ItemIdGetLength(item);
+		tuple.t_tableOid = RelationGetRelid(fr->rel);
+		ItemPointerSet(&tuple.t_self, block, offset);
+		if (!hy_tuple_is_header(tuple.t_data) &&
+			HeapTupleSatisfiesVacuum(&tuple, fr->oldest_xmin, buffer) == HEAPTUPLE_LIVE)
+			offsets[count++] = offset;
+	}
+	UnlockReleaseBuffer(buffer);
+	return count;
+}
+
+/* option keep_hot_rows: where do the last so many rows begin?  Rows of running transactions come on top. */
+static void
+find_kept(Freezer *fr, const HyHotReader *reader, HyFreeze *freeze)
+{
+	uint64 left = fr->options.keep_hot_rows;
+	BlockNumber block = reader->nblocks;
+
+	freeze->kept_known = true;
+	ItemPointerSetInvalid(&freeze->kept);
+	while (left > 0 && block > 0)
+	{
+		OffsetNumber offsets[MaxHeapTuplesPerPage];
+		int count;
+
+		CHECK_FOR_INTERRUPTS();
+		block = hy_hot_block_from(reader, block - 1, false);
+		if (block == InvalidBlockNumber)
+			break;
+		count = live_rows(fr, block, offsets);
+		if ((uint64) count >= left)
+		{
+			ItemPointerSet(&freeze->kept, block, offsets[count - (int) left]);
+			return;
+		}
+		left -= (uint64) count;
+	}
+	/* there are no more than these */
+	if (left > 0)
+		ItemPointerSet(&freeze->kept, 0, FirstOffsetNumber);
+}
+
+static bool
+is_kept(const HyFreeze *freeze, BlockNumber block, OffsetNumber offset)
+{
+	ItemPointerData tid;
+
+	ItemPointerSet(&tid, block, offset);
+	return ItemPointerIsValid(&freeze->kept) &&
+		   ItemPointerCompare(&tid, unconstify(ItemPointerData *, &freeze->kept)) >= 0;
 }
 
 /* ---- 1. gather ---- */
@@ -142,19 +264,30 @@ take_row(Freezer *fr, HeapTuple tuple)
 	return fits;
 }
 
+/* memory of a sort, in kB: a quarter of all of ours */
+static int
+sort_memory(void)
+{
+	return Max(64, maintenance_work_mem / 4);
+}
+
 /* is the group full, by rows, by bytes or by our memory (rule V10)? */
 static bool
 is_full(const Freezer *fr)
 {
+	Size memory = rg_builder_memory(fr->builder);
+
 	if (fr->count >= fr->wanted || rg_builder_raw_bytes(fr->builder) >= RG_RAW_BYTES_MAX)
 		return true;
-	return rg_builder_memory(fr->builder) >= (Size) maintenance_work_mem * 1024 &&
-		   fr->count >= HY_EARLY_GROUP_ROWS;
+	/* no column is greater than all of them: see hy_sort_rows */
+	if (fr->sort_columns > 0)
+		memory += rg_builder_raw_bytes(fr->builder) + (Size) sort_memory() * 1024;
+	return memory >= (Size) maintenance_work_mem * 1024 && fr->count >= HY_EARLY_GROUP_ROWS;
 }
 
 /* the rows of one page */
 static void
-gather_page(Freezer *fr, BlockNumber block)
+gather_page(Freezer *fr, const HyFreeze *freeze, BlockNumber block)
 {
 	PGAlignedBlock copy;
 	OffsetNumber offsets[MaxHeapTuplesPerPage];
@@ -168,7 +301,7 @@ gather_page(Freezer *fr, BlockNumber block)
 	if (count > 0)
 		memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
 	UnlockReleaseBuffer(buffer);
-	for (int i = 0; i < count && fr->count < fr->wanted; i++)
+	for (int i = 0; i < count && fr->count < fr->wanted && !is_kept(freeze, block, offsets[i]); i++)
 	{
 		ItemId item = PageGetItemId((Page) copy.data, offsets[i]);
 		HotRow *row = &fr->rows[fr->count];
@@ -178,10 +311,11 @@ gather_page(Freezer *fr, BlockNumber block)
 		tuple.t_len = ItemIdGetLength(item);
 		tuple.t_tableOid = RelationGetRelid(fr->rel);
 		ItemPointerSet(&tuple.t_self, block, offsets[i]);
-		if (!take_row(fr, &tuple))
+		if (!is_aged(fr, HeapTupleHeaderGetXmin(tuple.t_data)) || !take_row(fr, &tuple))
 			continue;
 		row->block = block;
 		row->offset = offsets[i];
+		row->position = fr->count;
 		row->marked = false;
 		row->xmin = HeapTupleHeaderGetRawXmin(tuple.t_data);
 		fr->count++;
@@ -196,23 +330,16 @@ gather(Freezer *fr, HyFreeze *freeze)
 	BlockNumber block;
 
 	fr->oldest_xmin = GetOldestNonRemovableTransactionId(fr->rel);
-	fr->wanted = freeze->group_rows;
-	if (freeze->keep_rows > 0)
-	{
-		uint64 left = freeze->hot_rows > freeze->rows ? freeze->hot_rows - freeze->rows : 0;
-
-		if (left < freeze->keep_rows + (freeze->all_rows ? 1 : freeze->group_rows))
-			return false;
-		fr->wanted = (uint32) Min(freeze->group_rows, left - freeze->keep_rows);
-	}
 	hy_hot_init(&reader, fr->rel, hy_directory(fr->rel), SnapshotAny,
 				RelationGetNumberOfBlocks(fr->rel), NULL);
+	if (!freeze->kept_known)
+		find_kept(fr, &reader, freeze);
 	for (block = hy_hot_block_from(&reader, freeze->next, true);
-		 block != InvalidBlockNumber && !is_full(fr);
+		 block != InvalidBlockNumber && !is_full(fr) && !is_kept(freeze, block, FirstOffsetNumber);
 		 block = hy_hot_block_from(&reader, block + 1, true))
 	{
 		CHECK_FOR_INTERRUPTS();
-		gather_page(fr, block);
+		gather_page(fr, freeze, block);
 		/* the page may have more */
 		freeze->next = block;
 	}
@@ -240,6 +367,18 @@ lock_toast(const Freezer *fr)
 		LockRelationOid(lfirst_oid(cell), RowExclusiveLock);
 	list_free(indexes);
 	table_close(toast, NoLock);
+}
+
+/* option sort_key: the builder's rows are sorted, ours stay as they stand in the file */
+static void
+sort_rows(Freezer *fr)
+{
+	uint32 *order = palloc(fr->count * sizeof(uint32));
+
+	hy_sort_rows(fr->rel, fr->sort_numbers, fr->sort_columns, fr->builder, sort_memory(), order);
+	for (uint32 i = 0; i < fr->count; i++)
+		fr->rows[order[i]].position = i;
+	pfree(order);
 }
 
 static void
@@ -413,7 +552,7 @@ mark_page(Freezer *fr, uint32 first, uint32 end)
 		START_CRIT_SECTION();
 		for (uint32 i = first; i < end; i++)
 		{
-			HyMark mark = { .xid = xid, .row = i };
+			HyMark mark = { .xid = xid, .row = fr->rows[i].position };
 
 			if (tuples[i - first] != NULL)
 				hy_tuple_set_mark(tuples[i - first], &mark);
@@ -463,6 +602,7 @@ bury(Freezer *fr)
 	for (uint32 i = 0; i < fr->count; i++)
 	{
 		HyMapPlace place;
+		uint32 row = fr->rows[i].position;
 		bool full = true;
 
 		if (fr->rows[i].marked)
@@ -470,9 +610,9 @@ bury(Freezer *fr)
 		while (full)
 		{
 			CHECK_FOR_INTERRUPTS();
-			if (!hy_map_lock(fr->rel, &fr->entry, i, &place))
+			if (!hy_map_lock(fr->rel, &fr->entry, row, &place))
 				elog(ERROR, "row %u of a new row group of table \"%s\" is in its row map already",
-					 i, RelationGetRelationName(fr->rel));
+					 row, RelationGetRelationName(fr->rel));
 			full = place.full;
 			if (!full)
 				hy_map_add(fr->rel, &place, &dead);
@@ -504,6 +644,8 @@ freeze_as_owner(Freezer *fr, HyFreeze *freeze)
 	uint32 marked;
 
 	lock_toast(fr);
+	if (fr->sort_columns > 0)
+		sort_rows(fr);
 	write_group(fr);
 	insert_all_entries(fr);
 	clear_visibility_map(fr);
@@ -536,7 +678,8 @@ hy_freeze_group(Relation rel, HyFreeze *freeze)
 		RelationIsLogicallyLogged(rel) && rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
 	fr.strategy = GetAccessStrategy(BAS_VACUUM);
 	fr.builder = rg_builder_create(RelationGetDescr(rel), true, context);
-	fr.rows = palloc(freeze->group_rows * sizeof(HotRow));
+	read_options(&fr, freeze);
+	fr.rows = palloc(fr.wanted * sizeof(HotRow));
 	fr.values = palloc((Size) Max(natts, 1) * sizeof(Datum));
 	fr.nulls = palloc((Size) Max(natts, 1) * sizeof(bool));
 	enough = gather(&fr, freeze);

@@ -25,6 +25,7 @@
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
 #include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_options.h"
 #include "hybrid/hybrid_slot.h"
 #include "hybrid/hybrid_write.h"
 
@@ -47,7 +48,8 @@ typedef struct HyLoad
 	CommandId cid;
 	int options;
 	bool multi;
-	bool direct; /* rows go hot at once: see flush */
+	bool direct;	   /* rows go hot at once: see flush */
+	uint32 group_rows; /* at which a group closes */
 	RgBuilder *builder;
 	MemoryContext context;
 } HyLoad;
@@ -305,7 +307,7 @@ flush(HyLoad *load, bool last)
 		 * Heap would take the present subtransaction's xid: right only if that
 		 * is the rows' own.  A group takes the xid it is given.
 		 */
-		if (rows >= (uint32) hy_row_group_rows || outer)
+		if (rows >= load->group_rows || outer)
 			write_group(load, rel);
 		else
 			write_hot(load, rel);
@@ -391,6 +393,7 @@ begin_load(Relation rel, CommandId cid, int options, bool multi)
 	load->cid = cid;
 	load->options = options;
 	load->multi = multi;
+	load->group_rows = hy_group_rows(rel);
 	load->builder = rg_builder_create(RelationGetDescr(rel), false, context);
 	loads_memory += rg_builder_memory(load->builder);
 	/* the newest first: COPY comes back to the same few tables */
@@ -493,7 +496,7 @@ hy_load_rows(Relation rel, TupleTableSlot **slots, int count, CommandId cid, int
 		rg_builder_append(load->builder, slot->tts_values, slot->tts_isnull, InvalidTransactionId);
 		/* a buffered row has no place yet; nobody asks where there is neither index nor trigger */
 		ItemPointerSetInvalid(&slot->tts_tid);
-		if (rg_builder_rows(load->builder) >= (uint32) hy_row_group_rows)
+		if (rg_builder_rows(load->builder) >= load->group_rows)
 			write_group(load, rel);
 		loads_memory += rg_builder_memory(load->builder);
 		loads_memory -= Min(loads_memory, memory);

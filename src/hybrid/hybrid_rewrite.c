@@ -28,6 +28,7 @@
 #include "hybrid/hybrid_judge.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_map.h"
+#include "hybrid/hybrid_options.h"
 #include "hybrid/hybrid_rewrite.h"
 #include "hybrid/hybrid_scan.h"
 #include "hybrid/hybrid_visible.h"
@@ -41,6 +42,7 @@ typedef struct Rewrite
 	MemoryContext context; /* of the values of one row */
 	bool wrote;			   /* pass 1 has put something into the new table */
 	RgBuilder *builder;
+	uint32 group_rows; /* at which a group closes */
 	TransactionId
 		xmin; /* of the group that the rows in pass 1's builder will be; none: seen by all */
 	CommandId cmin;
@@ -126,7 +128,7 @@ take_row(Rewrite *rw, Datum *values, bool *nulls, TransactionId xmin)
 		if (rg_builder_raw_bytes(rw->builder) + bytes > RG_RAW_BYTES_MAX)
 			write_group(rw, rw->xmin, rw->cmin);
 		rg_builder_append(rw->builder, values, nulls, xmin);
-		if (rg_builder_rows(rw->builder) >= (uint32) hy_row_group_rows)
+		if (rg_builder_rows(rw->builder) >= rw->group_rows)
 			write_group(rw, rw->xmin, rw->cmin);
 	}
 	MemoryContextSwitchTo(old);
@@ -626,6 +628,7 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 
 	hy_load_flush_table(old_table);
 	rw.context = AllocSetContextCreate(context, "omendb rewrite row", ALLOCSET_DEFAULT_SIZES);
+	rw.group_rows = hy_group_rows(old_table);
 	rw.judge.rel = old_table;
 	rw.judge.oldest_xmin = oldest_xmin;
 	rw.judge.to_groups = rg_unsupported(RelationGetDescr(new_table)) == NULL &&

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "access/relation.h"
 #include "access/xact.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
@@ -25,7 +25,7 @@
 #include "base/stop_point.h"
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_freeze.h"
-#include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_options.h"
 #include "hybrid/hybrid_worker.h"
 
 bool hy_freeze_enabled = true;
@@ -71,10 +71,16 @@ hy_worker_request(Relation rel, double hot_rows)
 								.bgw_start_time = BgWorkerStart_RecoveryFinished,
 								.bgw_restart_time = BGW_NEVER_RESTART };
 	WorkerTask task = { .database = MyDatabaseId, .relid = RelationGetRelid(rel) };
+	HyOptions options;
+	double group_rows;
 
+	hy_options_read(rel, &options);
 	/* what the worker will go by is the setting of the database, not one of this session */
-	if (!hy_freeze_enabled ||
-		hot_rows < strtod(GetConfigOptionResetString("omendb.row_group_rows"), NULL) ||
+	group_rows = options.row_group_rows > 0
+					 ? options.row_group_rows
+					 : strtod(GetConfigOptionResetString("omendb.row_group_rows"), NULL);
+	if (!hy_freeze_enabled || !options.auto_freeze ||
+		hot_rows < group_rows + (double) options.keep_hot_rows ||
 		rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP || hy_cannot_freeze(rel) != NULL)
 		return;
 	if (!try_lock(task.relid))
@@ -105,7 +111,10 @@ work(const WorkerTask *task, HyFreeze *freeze)
 	rel = try_relation_open(task->relid, ShareUpdateExclusiveLock);
 	if (rel != NULL)
 	{
-		if (hy_is_hybrid(rel) && hy_cannot_freeze(rel) == NULL)
+		HyOptions options;
+
+		hy_options_read(rel, &options);
+		if (hy_is_hybrid(rel) && options.auto_freeze && hy_cannot_freeze(rel) == NULL)
 		{
 			StringInfoData activity;
 
@@ -145,7 +154,6 @@ omendb_freeze_worker(Datum arg)
 	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
 	if (!try_lock(task.relid))
 		return;
-	freeze.group_rows = (uint32) hy_row_group_rows;
 	STOP_POINT("hybrid_worker_started");
 	while (work(&task, &freeze))
 		CHECK_FOR_INTERRUPTS();

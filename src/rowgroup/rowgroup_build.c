@@ -291,47 +291,106 @@ rg_builder_append(RgBuilder *builder, const Datum *values, const bool *nulls, Tr
 	builder->rows = row + 1;
 }
 
+Datum
+rg_builder_value(const RgBuilder *builder, uint32 i, int att, bool *isnull)
+{
+	const RgBuildColumn *col = &builder->columns[att];
+	Size bytes;
+	char *copy = NULL;
+
+	Assert(i < builder->rows && att < builder->natts);
+
+	*isnull = col->type.store == COL_STORE_NONE || col->nulls[i];
+	if (*isnull)
+		return (Datum) 0;
+	switch (col->type.store)
+	{
+		case COL_STORE_CODE:
+			return rg_code_datum(col->type.form, col->codes[i]);
+		case COL_STORE_FIXED:
+			/* where it stands it need not be aligned */
+			bytes = (Size) col->type.typlen;
+			copy = palloc(bytes);
+			memcpy(copy, col->bytes + i * bytes, bytes);
+			break;
+		case COL_STORE_BYTES:
+			bytes = col->offsets[i + 1] - col->offsets[i];
+			copy = palloc(bytes + VARHDRSZ);
+			SET_VARSIZE(copy, bytes + VARHDRSZ);
+			memcpy(copy + VARHDRSZ, col->bytes + col->offsets[i], bytes);
+			break;
+		case COL_STORE_NONE:
+			break;
+	}
+	return PointerGetDatum(copy);
+}
+
 void
 rg_builder_row(const RgBuilder *builder, uint32 i, Datum *values, bool *nulls, TransactionId *xmin)
 {
-	Assert(i < builder->rows);
-
 	for (int att = 0; att < builder->natts; att++)
-	{
-		const RgBuildColumn *col = &builder->columns[att];
-		Size bytes;
-		char *copy;
-
-		nulls[att] = col->type.store == COL_STORE_NONE || col->nulls[i];
-		values[att] = (Datum) 0;
-		if (nulls[att])
-			continue;
-		switch (col->type.store)
-		{
-			case COL_STORE_CODE:
-				values[att] = rg_code_datum(col->type.form, col->codes[i]);
-				break;
-			case COL_STORE_FIXED:
-				/* where it stands it need not be aligned */
-				bytes = (Size) col->type.typlen;
-				copy = palloc(bytes);
-				memcpy(copy, col->bytes + i * bytes, bytes);
-				values[att] = PointerGetDatum(copy);
-				break;
-			case COL_STORE_BYTES:
-				bytes = col->offsets[i + 1] - col->offsets[i];
-				copy = palloc(bytes + VARHDRSZ);
-				SET_VARSIZE(copy, bytes + VARHDRSZ);
-				memcpy(copy + VARHDRSZ, col->bytes + col->offsets[i], bytes);
-				values[att] = PointerGetDatum(copy);
-				break;
-			case COL_STORE_NONE:
-				break;
-		}
-	}
+		values[att] = rg_builder_value(builder, i, att, &nulls[att]);
 	if (xmin != NULL)
 		*xmin = builder->with_xmin ? (TransactionId) builder->columns[builder->natts].codes[i]
 								   : InvalidTransactionId;
+}
+
+/* ---- another order ---- */
+
+/* rg_reordered --- a copy of an array of `room` elements, the first `rows` of them in another order; frees the array. */
+static void *
+rg_reordered(const RgBuilder *builder, void *array, Size element, const uint32 *order)
+{
+	uint8 *from = array;
+	uint8 *to = MemoryContextAllocHuge(builder->context, builder->room * element);
+
+	for (uint32 i = 0; i < builder->rows; i++)
+		memcpy(to + i * element, from + order[i] * element, element);
+	pfree(array);
+	return to;
+}
+
+/* rg_reorder_bytes --- the same for values of different lengths. */
+static void
+rg_reorder_bytes(const RgBuilder *builder, RgBuildColumn *col, const uint32 *order)
+{
+	uint32 *offsets =
+		MemoryContextAllocHuge(builder->context, (builder->room + (Size) 1) * sizeof(uint32));
+	uint8 *bytes = MemoryContextAllocHuge(builder->context, col->room);
+
+	offsets[0] = 0;
+	for (uint32 i = 0; i < builder->rows; i++)
+	{
+		uint32 start = col->offsets[order[i]];
+		uint32 length = col->offsets[order[i] + 1] - start;
+
+		memcpy(bytes + offsets[i], col->bytes + start, length);
+		offsets[i + 1] = offsets[i] + length;
+	}
+	pfree(col->offsets);
+	pfree(col->bytes);
+	col->offsets = offsets;
+	col->bytes = bytes;
+}
+
+void
+rg_builder_reorder(RgBuilder *builder, const uint32 *order)
+{
+	for (int i = 0; i < builder->natts + builder->with_xmin; i++)
+	{
+		RgBuildColumn *col = &builder->columns[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (builder->rows == 0 || col->type.store == COL_STORE_NONE)
+			continue;
+		col->nulls = rg_reordered(builder, col->nulls, 1, order);
+		if (col->type.store == COL_STORE_CODE)
+			col->codes = rg_reordered(builder, col->codes, sizeof(uint64), order);
+		else if (col->type.store == COL_STORE_FIXED)
+			col->bytes = rg_reordered(builder, col->bytes, (Size) col->type.typlen, order);
+		else
+			rg_reorder_bytes(builder, col, order);
+	}
 }
 
 /* ---- encoding ---- */

@@ -52,6 +52,15 @@ extern Size rg_builder_memory(const RgBuilder *builder);	/* allocated */
 extern void rg_builder_row(const RgBuilder *builder, uint32 i, Datum *values, bool *nulls,
 						   TransactionId *xmin);
 
+/* one value of it: of attribute att (0-based) */
+extern Datum rg_builder_value(const RgBuilder *builder, uint32 i, int att, bool *isnull);
+
+/*
+ * Put the rows into another order: row i becomes what row order[i] was, each once.  Takes memory for one more copy of
+ * the greatest column.  After an error the builder can only be freed.
+ */
+extern void rg_builder_reorder(RgBuilder *builder, const uint32 *order);
+
 /*
  * Encode rows [first, first + rows) as a group's stream.  The result is palloc'd in the current
  * context, *bytes long; temporary memory is freed.  CHECK_FOR_INTERRUPTS between columns.

@@ -1,0 +1,96 @@
+/*
+ * hybrid_options.h
+ *		Options of a table: README.md, "Options".
+ *
+ * They are the table's security label of provider "omendb", a text like
+ * "auto_freeze=off row_group_rows=65536 sort_key=device,ts", in which only what was set stands.
+ */
+#ifndef HYBRID_OPTIONS_H
+#define HYBRID_OPTIONS_H
+
+#include "nodes/pg_list.h"
+#include "utils/relcache.h"
+#include "utils/timestamp.h"
+
+#include "base/check.h"
+
+typedef struct HyOptions
+{
+	bool auto_freeze;	   /* may others than the user ask for freezing? */
+	bool has_freeze_after; /* else rows of any age are frozen */
+	Interval freeze_after; /* rows of transactions that committed less than this ago stay hot */
+	uint64 keep_hot_rows;  /* the last so many rows of the file stay hot */
+	uint32 row_group_rows; /* 0: omendb.row_group_rows */
+	List *sort_key;		   /* names of columns (char *) */
+} HyOptions;
+
+/* what may be set, and in which order it is written; the table of names is in hybrid_options.c */
+typedef enum HyOption
+{
+	HY_OPTION_AUTO_FREEZE,
+	HY_OPTION_KEEP_HOT_ROWS,
+	HY_OPTION_FREEZE_AFTER,
+	HY_OPTION_ROW_GROUP_ROWS,
+	HY_OPTION_SORT_KEY
+} HyOption;
+
+#define HY_OPTION_COUNT (HY_OPTION_SORT_KEY + 1)
+#define HY_OPTIONS_PROVIDER "omendb"
+/* as many columns as an index can have */
+#define HY_SORT_KEY_MAX INDEX_MAX_KEYS
+
+/*
+ * hy_options_read --- options of a table, or of the one that `rel` is to replace.
+ *
+ * Defaults where nothing is set, and everywhere if the label cannot be read.  Costs a look into pg_seclabel.  The list
+ * is in the current memory context.
+ */
+extern void hy_options_read(Relation rel, HyOptions *options);
+
+/* rows of a full row group of this table */
+extern uint32 hy_group_rows(Relation rel);
+
+/* the same by OID; false: nothing is set.  Does not lock the table. */
+extern bool hy_options_of(Oid relid, HyOptions *options);
+
+/*
+ * hy_options_parse --- a label; false: it is not one, and *problem is why: an error that is not thrown yet, for hy_options_throw.
+ */
+typedef struct HyOptionsProblem
+{
+	int sqlstate;
+	char *message;
+	const char *hint; /* without its period; NULL: none */
+} HyOptionsProblem;
+
+extern bool hy_options_parse(const char *label, HyOptions *options, HyOptionsProblem *problem);
+om_noreturn extern void hy_options_throw(const HyOptionsProblem *problem);
+
+/* set one option by the text of its value, as in a label; false as above */
+extern bool hy_options_set(HyOptions *options, HyOption option, const char *value,
+						   HyOptionsProblem *problem);
+/* back to the default */
+extern void hy_options_reset(HyOptions *options, HyOption option);
+/* the option of this name; false: there is none */
+extern bool hy_option_by_name(const char *name, HyOption *option, HyOptionsProblem *problem);
+
+/* Texts of values: of column names, and of an interval, which may be any. */
+extern char *hy_option_columns(List *names);
+extern char *hy_option_interval(const Interval *interval);
+
+/* Replace the label of a table; none is left if all is default.  The caller has it locked. */
+extern void hy_options_write(Oid relid, const HyOptions *options);
+
+/* ereport(ERROR) if a table of this kind has no options, or if its columns are not what the key says */
+extern void hy_options_check_table(Relation rel);
+extern void hy_options_check_columns(Relation rel, const HyOptions *options);
+/* the same if an option needs a setting of the server that is off */
+extern void hy_options_check_server(const HyOptions *options);
+
+/* the number of a column that rows can be sorted by; InvalidAttrNumber: there is none, or its type has no order */
+extern AttrNumber hy_sort_column(Relation rel, const char *name);
+
+/* label provider and hook: hybrid_options_hooks.c */
+extern void hybrid_options_init(void);
+
+#endif
