@@ -88,6 +88,20 @@ SELECT tableoid::regclass, count(*), sum(id) FROM hf_parts GROUP BY 1 ORDER BY 1
 CALL omendb.compact('hf_parts');
 DROP TABLE hf_parts;
 
+-- an index scan that ends at a row that is not there any more, of a smaller group than the one before it
+CREATE TABLE hf (id int PRIMARY KEY, t text) USING omendb WITH (autovacuum_enabled = off);
+INSERT INTO hf SELECT i, i FROM generate_series(1, 64) i;
+CALL omendb.compact('hf', true);
+INSERT INTO hf SELECT i, i FROM generate_series(65, 70) i;
+CALL omendb.compact('hf', true);
+DELETE FROM hf WHERE id > 64;
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+SELECT id, t, xmin <> '0' AS has_xmin FROM hf WHERE id >= 64 ORDER BY id;
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+DROP TABLE hf;
+
 -- rows of running and of failed transactions stay as they are
 CREATE TABLE hf (id int PRIMARY KEY, t text) USING omendb WITH (autovacuum_enabled = off);
 BEGIN;

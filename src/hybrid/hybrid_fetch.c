@@ -163,15 +163,17 @@ cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, bool *all_dea
 	bool mvcc = IsMVCCSnapshot(snapshot);
 	const HySeen *seen = mvcc ? find_seen(fetch, row, snapshot) : NULL;
 
+	/* until the row is found the slot may still show the one before, and ask us for its values */
 	if (seen != NULL)
 	{
-		fetch->entry = seen->entry;
-		if (!seen->untouched && !hy_row_visible(fetch->rel, &fetch->entry, row, snapshot, all_dead))
+		if (!seen->untouched && !hy_row_visible(fetch->rel, &seen->entry, row, snapshot, all_dead))
 			return false;
+		fetch->entry = seen->entry;
 	}
 	else
 	{
 		const HyDirEntry *found = hy_directory_find(hy_directory(fetch->rel), row);
+		HyEntry entry;
 
 		if (found == NULL)
 		{
@@ -180,13 +182,14 @@ cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, bool *all_dea
 				*all_dead = true;
 			return false;
 		}
-		fetch->entry = found->entry;
-		if (!hy_cold_visible(fetch->rel, &fetch->entry, row, snapshot, all_dead))
+		entry = found->entry;
+		if (!hy_cold_visible(fetch->rel, &entry, row, snapshot, all_dead))
 		{
-			if (all_dead != NULL && hy_entry_fate(&fetch->entry) == HY_FATE_ABORTED)
+			if (all_dead != NULL && hy_entry_fate(&entry) == HY_FATE_ABORTED)
 				*all_dead = true;
 			return false;
 		}
+		fetch->entry = entry;
 		if (mvcc && !CheckForSerializableConflictOutNeeded(fetch->rel, snapshot))
 			note_seen(fetch, snapshot);
 	}
