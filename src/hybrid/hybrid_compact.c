@@ -103,6 +103,11 @@ omendb_compact(PG_FUNCTION_ARGS)
 
 	/* never fails but by an error of its own */
 	(void) SPI_connect_ext(SPI_OPT_NONATOMIC);
+	/*
+	 * Without the snapshot of the call: CREATE INDEX CONCURRENTLY waits for those that are older than its own, and we
+	 * may have to wait for its lock.
+	 */
+	SPI_commit();
 	while (compact_step(relid, &freeze))
 	{
 		SPI_commit();

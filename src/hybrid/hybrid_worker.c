@@ -106,8 +106,10 @@ work(const WorkerTask *task, HyFreeze *freeze)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	/* it may have been dropped, or rewritten into another kind of table */
+	/*
+	 * It may have been dropped, or rewritten into another kind of table.  No snapshot while we wait for the lock: CREATE INDEX CONCURRENTLY,
+	 * which may have it, waits for those that are older than its own.
+	 */
 	rel = try_relation_open(task->relid, ShareUpdateExclusiveLock);
 	if (rel != NULL)
 	{
@@ -124,14 +126,12 @@ work(const WorkerTask *task, HyFreeze *freeze)
 							 RelationGetRelationName(rel));
 			pgstat_report_activity(STATE_RUNNING, activity.data);
 			pfree(activity.data);
-			/* a snapshot of before the lock would hold back what has become visible to all since */
-			PopActiveSnapshot();
 			PushActiveSnapshot(GetTransactionSnapshot());
 			more = hy_freeze_group(rel, freeze);
+			PopActiveSnapshot();
 		}
 		relation_close(rel, NoLock);
 	}
-	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_stat(true);
 	pgstat_report_activity(STATE_IDLE, NULL);
