@@ -1,4 +1,4 @@
-# Several sessions change, lock, remove and add cold rows by chance, while tables are vacuumed, rewritten and
+# Several sessions change, lock, remove and add rows by chance, while one freezes them all the time, tables are vacuumed, rewritten and
 # indexed, and the server is killed (kill -9).
 #
 # Accounts are in an omendb table, acct; transfers between them conserve the sum of balances.  Each transaction also
@@ -53,6 +53,12 @@ my @scripts = (
 	[ 'skewed', 5, "\\set p random(1, 8)\n\\set i random(0, 1)\nBEGIN ISOLATION LEVEL SERIALIZABLE;\nSELECT off_call_bitmap(:p, :i);\nCOMMIT;\n" ],
 	[ 'on', 5, "\\set p random(1, 8)\nSELECT on_call(:p);\n" ],
 	[ 'check', 1, "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT check_sums();\nCOMMIT;\n" ]);
+
+# what the freezer does, so that new versions stay hot for a moment
+my @freezing = (
+	[ 'freeze', 10, "CALL omendb.compact('acct', true);\n" ],
+	[ 'freeze_pages', 5, "SET omendb.row_group_rows = 256;\nCALL omendb.compact('acct');\nRESET omendb.row_group_rows;\n" ],
+	[ 'freeze_duty', 15, "CALL omendb.compact('duty', true);\n" ]);
 
 sub make_tables
 {
@@ -207,16 +213,16 @@ my @work = (
 
 sub start_clients
 {
-	my ($dir, $cycle) = @_;
+	my ($dir, $cycle, $name, $scripts, @options) = @_;
 	my @files;
 
-	for my $script (@scripts)
+	for my $script (@$scripts)
 	{
 		append_to_file("$dir/$script->[0]", $script->[2]);
 		push @files, '-f', "$dir/$script->[0]\@$script->[1]";
 	}
-	return IPC::Run::start([ 'pgbench', '-n', '-T', '100000', '-c', $clients, '--max-tries=1000', "--random-seed=" . ($seed + $cycle), @files, '-h', $node->host, '-p', $node->port, 'postgres' ],
-		'<', \undef, '>', "$dir/out", '2>', "$dir/err");
+	return IPC::Run::start([ 'pgbench', '-n', '-T', '100000', '--max-tries=1000', "--random-seed=" . ($seed + $cycle), @options, @files, '-h', $node->host, '-p', $node->port, 'postgres' ],
+		'<', \undef, '>', "$dir/$name.out", '2>', "$dir/$name.err");
 }
 
 sub cycle
@@ -225,7 +231,7 @@ sub cycle
 	my $dir = PostgreSQL::Test::Utils::tempdir();
 	query('DROP INDEX IF EXISTS acct_pkey_ccnew, acct_pkey_ccold');
 	my $started = query("SELECT count(*) FROM log");
-	my $pgbench = start_clients($dir, $cycle);
+	my @running = (start_clients($dir, $cycle, 'clients', \@scripts, '-c', $clients), start_clients($dir, $cycle, 'freezer', \@freezing, '-c', 1, '-R', 40));
 	my $end = time + $seconds * (0.5 + rand);
 	my @done;
 
@@ -239,9 +245,9 @@ sub cycle
 		usleep(rand 200_000);
 	}
 	kill_server($node);
-	IPC::Run::finish($pgbench);
+	IPC::Run::finish($_) for @running;
 	$node->start;
-	my @errors = grep { /error:|ERROR|FATAL|PANIC/ && !/server closed the connection|the backend died|terminat|Run was aborted|perform.*deadlock/ } split /\n/, slurp_file("$dir/err");
+	my @errors = grep { /error:|ERROR|FATAL|PANIC/ && !/server closed the connection|the backend died|terminat|Run was aborted|perform.*deadlock/ } map { split /\n/, slurp_file("$dir/$_.err") } 'clients', 'freezer';
 	is(join("\n", @errors[0 .. ($#errors < 5 ? $#errors : 5)]), '', "$what: no client met an error");
 	consistent($what);
 	my $n = query("SELECT count(*) FROM log") - $started;
