@@ -9,6 +9,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaccess.h"
 #include "catalog/objectaddress.h"
@@ -155,8 +156,8 @@ follow_change(ObjectAccessType access, Oid class, Oid object, int column, void *
 
 	if (previous_access)
 		previous_access(access, class, object, column, arg);
-	/* with the table its label goes */
-	if (class != RelationRelationId ||
+	/* With the table its label goes.  Catalogs have none, and cannot always be read while they are rewritten. */
+	if (class != RelationRelationId || object < FirstNormalObjectId ||
 		!(access == OAT_POST_ALTER || (access == OAT_DROP && column > 0)) ||
 		!hy_options_of(object, &options))
 		return;

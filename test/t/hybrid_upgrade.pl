@@ -124,6 +124,7 @@ sub fill
 			FROM generate_series(1, 400) i) TO PROGRAM 'cat >dropped.copy';
 		CALL on_both('INSERT INTO dropped@ VALUES (0, 0, true, ''hot'', ''gone'', 0, 0, ''2024-01-01'', NULL)');
 		CALL on_both('COPY dropped@ FROM PROGRAM ''cat dropped.copy''');
+		SELECT omendb.set_options('dropped', auto_freeze => false, keep_hot_rows => 7, sort_key => '{gone_d,k,id}');
 		CALL on_both('ALTER TABLE dropped@ DROP gone_i, DROP gone_b, DROP gone_t, DROP gone_s, DROP gone_d, DROP gone_u');
 		COPY (SELECT i, 'row ' || i, i % 10 FROM generate_series(401, 650) i) TO PROGRAM 'cat >dropped.copy';
 		CALL on_both('COPY dropped@ FROM PROGRAM ''cat dropped.copy''');
@@ -239,6 +240,8 @@ sub upgrade
 	same($old, "$what: before");
 	is(join(' ', grep { hybrid_groups($old, $_, 'visible') < 2 } @stored), 'hot empty', "$what: the other tables have row groups");
 	my $directory = directory($old);
+	my $options = $old->safe_psql('postgres', 'SELECT * FROM omendb.options ORDER BY table_name::text');
+	like($options, qr/^dropped\|f\|7\|\|\|\{k,id\}$/m, "$what: a table has options");
 	my $xid = $old->safe_psql('postgres', 'SELECT pg_current_xact_id()');
 	$old->stop;
 
@@ -255,6 +258,7 @@ sub upgrade
 	$new->start;
 	cmp_ok($new->safe_psql('postgres', 'SELECT pg_current_xact_id()'), '>=', $xid, "$what: transactions go on from $xid");
 	is(directory($new), $directory, "$what: the directories are what they were");
+	is($new->safe_psql('postgres', 'SELECT * FROM omendb.options ORDER BY table_name::text'), $options, "$what: and the options");
 	same($new, "$what: upgraded");
 	$new->safe_psql('postgres', 'VACUUM');
 	same($new, "$what: vacuumed");
