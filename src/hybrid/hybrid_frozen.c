@@ -10,6 +10,7 @@
 #include "storage/procarray.h"
 #include "utils/rel.h"
 
+#include "base/stop_point.h"
 #include "hybrid/hybrid_fetch.h"
 #include "hybrid/hybrid_frozen.h"
 #include "hybrid/hybrid_mark.h"
@@ -146,14 +147,19 @@ hy_hot_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *sl
 	LockWaitPolicy policy = wait_policy == LockWaitError ? LockWaitSkip : wait_policy;
 	bool aborted = false;
 	TM_Result result;
+	/* a copy: `tid` may be that of the slot, which changes (apply workers do that) */
+	ItemPointerData hot = *tid;
 	ItemPointerData cold;
 
+	STOP_POINT("hybrid_lock_hot");
 	for (;;)
 	{
+		ItemPointerData at = hot;
+
 		/* heap, asked for the last version, would raise an error at a mark */
-		result = heap_lock(rel, tid, snapshot, slot, cid, mode, policy,
+		result = heap_lock(rel, &at, snapshot, slot, cid, mode, policy,
 						   flags & (uint8) ~TUPLE_LOCK_FLAG_FIND_LAST_VERSION, tmfd);
-		if (result != TM_WouldBlock || !wait_for_freezer(rel, tid, &aborted))
+		if (result != TM_WouldBlock || !wait_for_freezer(rel, &hot, &aborted))
 			break;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -161,11 +167,10 @@ hy_hot_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *sl
 		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 						errmsg("could not obtain lock on row in relation \"%s\"",
 							   RelationGetRelationName(rel))));
-	if (result != TM_Updated)
-		return result;
-	if (was_frozen(rel, tid, tmfd, &cold))
-		return lock_frozen(rel, tid, &cold, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
-	if ((flags & TUPLE_LOCK_FLAG_FIND_LAST_VERSION) == 0)
-		return result;
-	return heap_lock(rel, tid, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
+	if (result == TM_Updated && was_frozen(rel, &hot, tmfd, &cold))
+		result = lock_frozen(rel, &hot, &cold, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
+	else if (result == TM_Updated && (flags & TUPLE_LOCK_FLAG_FIND_LAST_VERSION) != 0)
+		result = heap_lock(rel, &hot, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
+	*tid = hot;
+	return result;
 }

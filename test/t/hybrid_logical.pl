@@ -1,8 +1,9 @@
 # Logical decoding reads heap's records: where it is on, COPY writes hot rows, and rewrites may still write cold ones.
-# What is done to cold rows is decoded as from heap, and subscribers do it to theirs.
+# What is done to cold rows is decoded as from heap, and subscribers do it to theirs.  Freezing of hot rows is decoded as nothing.
 use strict;
 use warnings;
 
+use IPC::Run ();
 use OmendbTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -167,6 +168,144 @@ sub cold_changes
 	return;
 }
 
+# Rows that were frozen, with each replica identity; nothing of the freezing itself.
+sub frozen_changes
+{
+	my ($mode) = @_;
+	my $next = 1;
+
+	query(q{SELECT pg_create_logical_replication_slot('slot', 'test_decoding')});
+	both('DROP TABLE IF EXISTS T');
+	query(q{CREATE TABLE r (id bigint PRIMARY KEY, k int, v text, u bigint NOT NULL) USING omendb WITH (autovacuum_enabled = off);
+		CREATE TABLE h (id bigint PRIMARY KEY, k int, v text, u bigint NOT NULL) USING heap});
+	both('CREATE UNIQUE INDEX T_u ON T (u)');
+	for my $identity ('DEFAULT', 'USING INDEX T_u', 'NOTHING', 'FULL')
+	{
+		my $what = "$mode: frozen rows, replica identity $identity";
+		my $first = $next;
+		my $last = $first + 149;
+
+		$next += 1000;
+		both("ALTER TABLE T REPLICA IDENTITY $identity; INSERT INTO T SELECT id, k, left(v, 100), id + 100000 FROM hybrid_rows($first, $last)");
+		decoded_same("$what, inserted");
+		query(q{CALL omendb.compact('r', true)});
+		is(query("SELECT count(*) FROM r WHERE id >= $first AND (ctid::text::point)[0] < 2147483648"), 0, "$what: all are cold");
+		is(query(q{SELECT count(*) FROM pg_logical_slot_get_changes('slot', NULL, NULL, 'skip-empty-xacts', '1')}), 0, "$what: freezing is no change");
+		both(qq{UPDATE T SET k = k + 1 WHERE id BETWEEN $first AND $first + 9; UPDATE T SET id = id + 500 WHERE id BETWEEN $first + 10 AND $first + 14;
+			UPDATE T SET u = -u WHERE id BETWEEN $first + 15 AND $first + 19; DELETE FROM T WHERE id BETWEEN $first + 18 AND $first + 25;
+			BEGIN; SELECT FROM T WHERE id BETWEEN $first + 30 AND $first + 35 FOR UPDATE; UPDATE T SET v = 'new' WHERE id = $first + 30; SAVEPOINT a;
+			DELETE FROM T WHERE id BETWEEN $first AND $first + 100; ROLLBACK TO a; DELETE FROM T WHERE id = $first + 31; COMMIT;
+			INSERT INTO T VALUES ($first + 40, 1, 'one', $first + 100040) ON CONFLICT (id) DO UPDATE SET k = T.k + 1000});
+		decoded_same($what);
+
+		# a row that the freezer has marked, changed by one who waits for it
+		my $holder = $node->background_psql('postgres');
+		both("UPDATE T SET k = k + 1 WHERE id BETWEEN $first + 50 AND $first + 69");
+		$holder->query_safe(q{SELECT pg_advisory_lock(hashtext('hybrid_freeze_marked'))});
+		my @sessions = map { $node->background_psql('postgres') } 1 .. 3;
+		my $n = 0;
+		for my $sql (q{SET omendb.stop_points = 'hybrid_freeze_marked=wait'; CALL omendb.compact('r', true)},
+			"UPDATE r SET k = k + 1 WHERE id BETWEEN $first + 50 AND $first + 54", "DELETE FROM r WHERE id BETWEEN $first + 55 AND $first + 58")
+		{
+			$sessions[$n]->query_until(qr/begun/, "\\echo begun\n$sql;\n");
+			$n++;
+			$node->poll_query_until('postgres', "SELECT count(*) = $n FROM pg_stat_activity WHERE wait_event_type = 'Lock'") or die 'nobody waits';
+		}
+		$holder->quit;
+		$_->query_safe('SELECT 1') for @sessions;
+		$_->quit for @sessions;
+		query("UPDATE h SET k = k + 1 WHERE id BETWEEN $first + 50 AND $first + 54; DELETE FROM h WHERE id BETWEEN $first + 55 AND $first + 58");
+		decoded_same("$what, changed behind a freezer");
+		query(q{CALL omendb.compact('r', true); VACUUM r});
+		is(query(q{SELECT count(*) FROM pg_logical_slot_get_changes('slot', NULL, NULL, 'skip-empty-xacts', '1')}), 0, "$what: freezing again is no change");
+		hybrid_same($node, $what, 'r', 'h');
+	}
+
+	# values out of line have chunks that go with the hot copies
+	both(q{ALTER TABLE T REPLICA IDENTITY DEFAULT; ALTER TABLE T ALTER v SET STORAGE EXTERNAL; INSERT INTO T SELECT i, 0, repeat(md5(i::text), 100), i FROM generate_series(9001, 9010) i});
+	decoded_same("$mode: rows with values out of line");
+	query(q{CALL omendb.compact('r', true)});
+	is(query(q{SELECT count(*) FROM pg_logical_slot_get_changes('slot', NULL, NULL, 'skip-empty-xacts', '1')}), 0, "$mode: rows with values out of line: freezing is no change");
+	both(q{UPDATE T SET v = v || 'x' WHERE id = 9001; DELETE FROM T WHERE id = 9002});
+	decoded_same("$mode: rows with values out of line, frozen");
+	hybrid_same($node, "$mode: rows with values out of line", 'r', 'h');
+	hybrid_clean($node, "$mode: frozen rows", 'r');
+	query(q{SELECT pg_drop_replication_slot('slot')});
+	return;
+}
+
+# The subscriber has found a hot row, and when it comes to lock it that is cold.
+sub frozen_before_lock
+{
+	my ($what) = @_;
+	my $holder = $subscriber->background_psql('postgres');
+	my $worker = q{FROM pg_stat_activity WHERE backend_type ~ 'logical replication worker'};
+	my $rows = 'SELECT count(*), sum(id), sum(k) FROM t';
+
+	query('INSERT INTO t SELECT * FROM hybrid_rows(901, 903)');
+	$node->wait_for_catchup('sub');
+	$holder->query_safe(q{SELECT pg_advisory_lock(hashtext('hybrid_lock_hot'))});
+	# of the worker to come
+	$subscriber->safe_psql('postgres', q{ALTER DATABASE postgres SET omendb.stop_points = 'hybrid_lock_hot=wait'; ALTER SUBSCRIPTION sub DISABLE});
+	$subscriber->poll_query_until('postgres', "SELECT count(*) = 0 $worker") or die 'the worker does not end';
+	$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION sub ENABLE');
+	query('UPDATE t SET k = k + 1 WHERE id = 901; DELETE FROM t WHERE id = 902; UPDATE t SET k = k + 5 WHERE id = 901');
+	$subscriber->poll_query_until('postgres', "SELECT count(*) = 1 $worker AND wait_event = 'advisory'") or die 'the worker does not wait';
+	$subscriber->safe_psql('postgres', q{CALL omendb.compact('t', true); ALTER DATABASE postgres RESET omendb.stop_points});
+	is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM t WHERE id IN (901, 902) AND (ctid::text::point)[0] >= 2147483648'), 2, "$what: the rows are frozen before the subscriber locks them");
+	$holder->quit;
+	$node->wait_for_catchup('sub');
+	is($subscriber->safe_psql('postgres', $rows), query($rows), "$what: and changed");
+	query('DELETE FROM t WHERE id > 900 AND id < 904');
+	return;
+}
+
+# Both sides are frozen all the time while changes come over: none is lost.
+sub frozen_meanwhile
+{
+	my ($what) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $sums = 'SELECT count(*), count(DISTINCT id), sum(id), sum(k), sum(hashtextextended(t::text, 0)) FROM t';
+	my $next_row = q{SELECT max(first_row) FROM omendb.row_groups('t')};
+
+	append_to_file("$dir/freeze", "CALL omendb.compact('t', true);\n");
+	append_to_file("$dir/vacuum", "VACUUM t;\n");
+	my %before = map { $_->name => $_->safe_psql('postgres', $next_row) } $node, $subscriber;
+	my @running = map { IPC::Run::start([ 'pgbench', '-n', '-T', '100000', '-R', '60', '-f', "$dir/freeze\@19", '-f', "$dir/vacuum\@1", $_->connstr('postgres') . ' application_name=freezer' ],
+		'<', \undef, '>', "$dir/out_" . $_->name, '2>', "$dir/err_" . $_->name) } $node, $subscriber;
+	for my $round (1 .. 4)
+	{
+		my $script = '';
+
+		for my $i (1 .. 100)
+		{
+			my $id = ($i + $round) * 37 % 700;
+
+			$script .= "UPDATE t SET k = k + 1 WHERE id BETWEEN $id AND $id + 2;\nUPDATE t SET k = k + 1 WHERE id = 711;\n";
+			$script .= "DELETE FROM t WHERE id = $id + 5; INSERT INTO t SELECT * FROM hybrid_rows($id + 5, $id + 5);\n" if $i % 5 == 0;
+			$script .= "BEGIN; UPDATE t SET v = 'v' || $i WHERE id BETWEEN $id AND $id + 20; UPDATE t SET k = k - 1 WHERE id = $id; COMMIT;\n" if $i % 10 == 0;
+		}
+		query($script);
+		for my $server ($node, $subscriber)
+		{
+			# new rows have been frozen
+			$server->poll_query_until('postgres', "SELECT ($next_row) > " . $before{ $server->name }) or die 'nothing is frozen';
+			$before{ $server->name } = $server->safe_psql('postgres', $next_row);
+		}
+		$node->wait_for_catchup('sub');
+		is($subscriber->safe_psql('postgres', $sums), query($sums), "$what, round $round: no change was lost");
+	}
+	for my $server ($node, $subscriber)
+	{
+		$server->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'freezer'});
+	}
+	IPC::Run::finish($_) for @running;
+	is(join('', grep { /error|ERROR/ && !/administrator command|server closed|Run was aborted/ } map { split /^/, slurp_file("$dir/err_" . $_->name) } $node, $subscriber), '',
+		"$what: freezing met no error");
+	hybrid_clean($_, "$what: " . $_->name, 't') for $node, $subscriber;
+	return;
+}
+
 # a subscription between two omendb tables: its first copy is a COPY
 sub subscribe
 {
@@ -211,6 +350,8 @@ sub subscribe
 		$node->wait_for_catchup('sub');
 		is($subscriber->safe_psql('postgres', $sums), query($sums), "$mode: the subscriber has waited for a lock, by $by");
 		hybrid_clean($subscriber, "$mode: the subscriber", 't');
+		frozen_before_lock("$mode: by $by");
+		frozen_meanwhile("$mode: frozen all the time, by $by");
 	}
 	$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION sub');
 	$subscriber->stop;
@@ -277,6 +418,7 @@ for my $mode (modes())
 	$node = start_server("hybrid_logical_$mode", $mode);
 	decode($mode);
 	cold_changes($mode);
+	frozen_changes($mode);
 	subscribe($mode);
 	subscribe_under_load($mode);
 	unlike(slurp_file($node->logfile), qr/PANIC|TRAP:/, "$mode: no complaint in the server's log");
