@@ -55,3 +55,34 @@ SELECT row_groups, cold_rows, dead_rows FROM omendb.table_stats('hr');
 SELECT count(*), min(id) FROM hr;
 DROP TABLE hr;
 DROP FUNCTION hr_entries;
+
+-- headers of rows that were only locked, or whose change was rolled back, go with VACUUM; then the group is as if nobody had touched it
+SET omendb.row_group_rows = 4096;
+CREATE TABLE hr (id int, v text) USING omendb WITH (autovacuum_enabled = off);
+COPY hr FROM PROGRAM 'seq -f "%g	x" 1 8192';
+CREATE UNIQUE INDEX hr_id ON hr (id);
+CREATE TABLE hr_child (parent int) USING heap;
+ALTER TABLE hr_child ADD FOREIGN KEY (parent) REFERENCES hr (id);
+INSERT INTO hr_child SELECT i FROM generate_series(1, 500) i;
+BEGIN;
+UPDATE hr SET v = 'lost' WHERE id BETWEEN 5001 AND 5100;
+DELETE FROM hr WHERE id BETWEEN 5101 AND 5200;
+ROLLBACK;
+UPDATE hr SET v = 'new' WHERE id = 400;
+VACUUM hr;
+SELECT headers, dead_rows FROM omendb.table_stats('hr');
+SELECT count(*), sum(id), count(DISTINCT v) FROM hr;
+SELECT * FROM omendb.check('hr');
+-- once more the same rows, and more than a map's list holds
+SELECT count(*) FROM (SELECT FROM hr WHERE id <= 2000 FOR SHARE) x;
+VACUUM hr;
+SELECT headers, dead_rows FROM omendb.table_stats('hr');
+SELECT * FROM omendb.check('hr');
+DELETE FROM hr WHERE id BETWEEN 1500 AND 1600;
+UPDATE hr SET v = 'newer' WHERE id BETWEEN 1601 AND 1700;
+SELECT count(*) FROM (SELECT FROM hr WHERE id <= 2000 FOR UPDATE) x;
+VACUUM hr;
+SELECT headers, dead_rows FROM omendb.table_stats('hr');
+SELECT count(*), sum(id), count(DISTINCT v) FROM hr;
+SELECT * FROM omendb.check('hr');
+DROP TABLE hr_child, hr;

@@ -199,7 +199,8 @@ typedef enum HyRecord
 	HY_REC_VACUUM = 4,	  /* meta, directory page */
 	HY_REC_MAP_ADD = 5,	  /* page of a row map */
 	HY_REC_MAP_PAGE = 6,  /* new page of a dense map */
-	HY_REC_MAP = 7		  /* meta, directory page, root of a row map */
+	HY_REC_MAP = 7,		  /* meta, directory page, root of a row map */
+	HY_REC_MAP_REMOVE = 8 /* page of a row map */
 } HyRecord;
 
 #endif

@@ -33,9 +33,8 @@
 
 /* ---- reading ---- */
 
-/* is that item of the page, in a locked buffer, the row's header?  Then *tuple describes it. */
-static bool
-find_header(Relation rel, Buffer buffer, const ItemPointerData *tid, uint64 row, HeapTuple tuple)
+bool
+hy_header_at(Relation rel, Buffer buffer, const ItemPointerData *tid, uint64 row, HeapTuple tuple)
 {
 	Page page = BufferGetPage(buffer);
 	OffsetNumber offset = ItemPointerGetOffsetNumber(tid);
@@ -107,7 +106,7 @@ hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple, 
 		if (hy_tid_is_dead(&answer.tid))
 			return HY_HEADER_GONE;
 		*buffer = lock_header_page(rel, entry, ItemPointerGetBlockNumber(&answer.tid));
-		if (find_header(rel, *buffer, &answer.tid, row, tuple))
+		if (hy_header_at(rel, *buffer, &answer.tid, row, tuple))
 			return HY_HEADER_THERE;
 		UnlockReleaseBuffer(*buffer);
 		*buffer = InvalidBuffer;
@@ -197,7 +196,7 @@ hy_rows_visible(Relation rel, const HyEntry *entry, const HyMapItem *items, uint
 			CHECK_FOR_INTERRUPTS();
 			buffer = lock_header_page(rel, entry, block);
 		}
-		if (find_header(rel, buffer, &items[i].tid, entry->first_row + items[i].row, &tuple))
+		if (hy_header_at(rel, buffer, &items[i].tid, entry->first_row + items[i].row, &tuple))
 		{
 			touched[at / 64] |= UINT64CONST(1) << (at % 64);
 			visible = header_visible(rel, &tuple, buffer, snapshot);

@@ -96,4 +96,8 @@ extern void hy_rows_visible(Relation rel, const HyEntry *entry, const HyMapItem 
 extern bool hy_header_get(Relation rel, const HyEntry *entry, uint64 row, ItemPointer tid,
 						  Buffer *pin);
 
+/* is there a header of the row at `tid`, a place in the locked buffer?  Then *tuple describes it. */
+extern bool hy_header_at(Relation rel, Buffer buffer, const ItemPointerData *tid, uint64 row,
+						 HeapTuple tuple);
+
 #endif

@@ -294,6 +294,99 @@ hy_map_add(Relation rel, const HyMapPlace *place, const ItemPointerData *tid)
 	om_wal_commit(&wal);
 }
 
+bool
+hy_map_lock_entry(Relation rel, const HyEntry *entry, uint32 row, const ItemPointerData *tid,
+				  HyMapPlace *place)
+{
+	const HyMapRoot *root;
+	BlockNumber dense;
+	ItemPointerData now;
+
+	ItemPointerSetInvalid(&now);
+	place->row = row;
+	place->dense = place->full = false;
+	place->buffer = lock_root(rel, entry, BUFFER_LOCK_EXCLUSIVE);
+	root = root_of(rel, place->buffer);
+	dense = root->dense;
+	place->at = find_in_list(root, row);
+	if (place->at >= 0)
+		get_tid(root->tids[place->at], &now);
+	if (!ItemPointerIsValid(&now) && dense != InvalidBlockNumber)
+	{
+		UnlockReleaseBuffer(place->buffer);
+		place->buffer = lock_dense(rel, entry, dense, row, BUFFER_LOCK_EXCLUSIVE);
+		place->dense = true;
+		get_tid(dense_of(place->buffer)->tids[row % COL_VECTOR_ROWS], &now);
+	}
+	if (memcmp(&now, tid, sizeof(now)) == 0)
+		return true;
+	hy_map_unlock(place);
+	return false;
+}
+
+/* is this the only entry of a map that is nothing but a list? */
+static bool
+is_last_entry(const HyMapRoot *root, int at)
+{
+	if (root->dense != InvalidBlockNumber)
+		return false;
+	for (int i = 0; i < root->count; i++)
+	{
+		ItemPointerData tid;
+
+		get_tid(root->tids[i], &tid);
+		if (i != at && ItemPointerIsValid(&tid))
+			return false;
+	}
+	return true;
+}
+
+void
+hy_map_remove(Relation rel, const HyMapPlace *place)
+{
+	static const uint16 none[3] = { 0 };
+	OmWal wal;
+	HyPatch patch;
+	uint32 removals;
+
+	hy_patch_begin(&patch);
+	if (place->dense)
+	{
+		removals = dense_of(place->buffer)->removals + 1;
+		hy_patch_add(&patch,
+					 MAP_OFFSET(HyMapDense, tids) +
+						 place->row % COL_VECTOR_ROWS * (uint32) sizeof(none),
+					 none, sizeof(none));
+		hy_patch_add(&patch, MAP_OFFSET(HyMapDense, removals), &removals, sizeof(removals));
+	}
+	else
+	{
+		const HyMapRoot *root = root_of(rel, place->buffer);
+
+		removals = root->removals + 1;
+		if (is_last_entry(root, place->at))
+		{
+			/* an empty list again, so that readers need not look at it */
+			HyMapRoot *empty = palloc0(sizeof(HyMapRoot));
+
+			empty->dense = InvalidBlockNumber;
+			empty->removals = removals;
+			hy_patch_add(&patch, RG_PAGE_PAYLOAD_OFF, empty, sizeof(HyMapRoot));
+			pfree(empty);
+		}
+		else
+		{
+			hy_patch_add(&patch,
+						 MAP_OFFSET(HyMapRoot, tids) + (uint32) place->at * (uint32) sizeof(none),
+						 none, sizeof(none));
+			hy_patch_add(&patch, MAP_OFFSET(HyMapRoot, removals), &removals, sizeof(removals));
+		}
+	}
+	om_wal_begin(&wal, rel, OM_WAL_HYBRID, HY_REC_MAP_REMOVE);
+	hy_patch_add_to_wal(&wal, place->buffer, &patch, false);
+	om_wal_commit(&wal);
+}
+
 /* ---- growing ---- */
 
 void

@@ -60,12 +60,21 @@ typedef struct HyMapPlace
 	bool dense;
 	bool full; /* there is no room: hy_map_grow */
 	uint32 row;
+	int at; /* hy_map_lock_entry: place in the list */
 } HyMapPlace;
 
 /* false: the row has an entry already, and nothing is locked */
 extern bool hy_map_lock(Relation rel, const HyEntry *entry, uint32 row, HyMapPlace *place);
 extern void hy_map_add(Relation rel, const HyMapPlace *place, const ItemPointerData *tid);
 extern void hy_map_unlock(HyMapPlace *place);
+
+/*
+ * Lock the page that has the entry (row, tid), to take it away; false: there is no such entry, and nothing is locked.
+ * hy_map_remove logs that; an entry that is made later in its stead can be told from it by `removals`.
+ */
+extern bool hy_map_lock_entry(Relation rel, const HyEntry *entry, uint32 row,
+							  const ItemPointerData *tid, HyMapPlace *place);
+extern void hy_map_remove(Relation rel, const HyMapPlace *place);
 
 /* give the group a dense map, unless it has one; no buffer may be locked */
 extern void hy_map_grow(Relation rel, const HyEntry *entry);

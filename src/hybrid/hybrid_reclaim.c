@@ -16,6 +16,7 @@
 #include "base/stop_point.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_header.h"
+#include "hybrid/hybrid_idle.h"
 #include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_reclaim.h"
 #include "hybrid/hybrid_tid.h"
@@ -54,12 +55,16 @@ typedef struct Headers
 	uint32 gone; /* to everybody: the header is gone, or never was */
 } Headers;
 
-/* bits: of the rows that are dead to everybody; NULL = not wanted */
+/*
+ * bits: of the rows that are dead to everybody; NULL = not wanted.  Headers that nobody needs any more are taken
+ * away.
+ */
 static Headers
 count_headers(Relation rel, const HyEntry *entry, uint64 *bits)
 {
 	Headers counts = { 0 };
 	HyMapItem *items;
+	uint32 idle = 0;
 
 	if (!hy_map_any(rel, entry))
 		return counts;
@@ -91,12 +96,16 @@ count_headers(Relation rel, const HyEntry *entry, uint64 *bits)
 				counts.dead++;
 				break;
 			case HEAPTUPLE_LIVE:
+				/* behind i there are none yet to be looked at */
+				items[idle++] = items[i];
+				break;
 			case HEAPTUPLE_INSERT_IN_PROGRESS:
 			case HEAPTUPLE_DELETE_IN_PROGRESS:
 				break;
 		}
 		UnlockReleaseBuffer(buffer);
 	}
+	counts.headers -= hy_remove_idle_headers(rel, entry, items, idle);
 	if (items != NULL)
 		pfree(items);
 	return counts;

@@ -28,6 +28,7 @@ typedef struct FoundHeader
 	uint64 row;
 	OffsetNumber offset;
 	TransactionId maker;
+	TransactionId changer; /* of the row; invalid: nobody, or not known */
 } FoundHeader;
 
 void
@@ -38,7 +39,11 @@ hy_map_check_begin(HyMapCheck *check, Relation rel, BufferAccessStrategy strateg
 	check->strategy = strategy;
 	check->entries = entries;
 	check->count = count;
-	check->any = false;
+	check->any = check->sorted = false;
+	check->context = CurrentMemoryContext;
+	check->claim_count = 0;
+	check->claim_room = 256;
+	check->claims = palloc(check->claim_room * sizeof(HyMapClaim));
 	check->page = palloc(BLCKSZ);
 	check->runs = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) count + 1) * sizeof(HyRun));
 	check->runs[0] = (HyRun){ 0, 1 };
@@ -84,9 +89,54 @@ copy_page(HyMapCheck *check, BlockNumber block, char *copy)
 	return copy + RG_PAGE_PAYLOAD_OFF;
 }
 
-/* true: an entry; it must lead to a place where a header may stand */
+static void
+note_claim(HyMapCheck *check, const ItemPointerData *tid, uint64 row)
+{
+	if (check->claim_count == check->claim_room)
+	{
+		check->claim_room *= 2;
+		check->claims = repalloc_huge(check->claims, check->claim_room * sizeof(HyMapClaim));
+	}
+	check->claims[check->claim_count++] = (HyMapClaim){ *tid, row };
+}
+
+static int
+compare_claims(const void *a, const void *b)
+{
+	return ItemPointerCompare(unconstify(ItemPointerData *, &((const HyMapClaim *) a)->tid),
+							  unconstify(ItemPointerData *, &((const HyMapClaim *) b)->tid));
+}
+
+/* does a map say that the header of another row is there? */
 static bool
-check_tid(HyMapCheck *check, BlockNumber block, const uint16 stored[3])
+is_contested(HyMapCheck *check, const ItemPointerData *tid, uint64 row)
+{
+	uint64 low = 0;
+	uint64 high = check->claim_count;
+
+	if (!check->sorted)
+		qsort(check->claims, check->claim_count, sizeof(HyMapClaim), compare_claims);
+	check->sorted = true;
+	while (low < high)
+	{
+		uint64 middle = low + (high - low) / 2;
+
+		if (ItemPointerCompare(&check->claims[middle].tid, unconstify(ItemPointerData *, tid)) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < check->claim_count &&
+		   ItemPointerEquals(&check->claims[low].tid, unconstify(ItemPointerData *, tid));
+		 low++)
+		if (check->claims[low].row != row)
+			return true;
+	return false;
+}
+
+/* true: an entry, of this row; it must lead to a place where a header may stand */
+static bool
+check_tid(HyMapCheck *check, BlockNumber block, const uint16 stored[3], uint64 row)
 {
 	ItemPointerData tid;
 	BlockNumber at;
@@ -100,6 +150,7 @@ check_tid(HyMapCheck *check, BlockNumber block, const uint16 stored[3])
 	if (ItemPointerGetOffsetNumberNoCheck(&tid) > MaxHeapTuplesPerPage ||
 		hy_map_check_hot_block(check, at) != at)
 		hy_corrupted(check->rel, block, "row map leads to a place where no header can be");
+	note_claim(check, &tid, row);
 	return true;
 }
 
@@ -147,7 +198,7 @@ check_list(HyMapCheck *check, const HyEntry *group, const HyMapRoot *root, uint3
 	{
 		if (root->rows[i] >= group->rows)
 			hy_corrupted(check->rel, block, "row map names a row that the group does not have");
-		if (check_tid(check, block, root->tids[i]))
+		if (check_tid(check, block, root->tids[i], group->first_row + root->rows[i]))
 			rows[live++] = root->rows[i];
 	}
 	if (root->count - live > root->removals)
@@ -205,7 +256,7 @@ check_dense_page(HyMapCheck *check, const HyEntry *group, BlockNumber block, uin
 		uint64 row = (uint64) vector * COL_VECTOR_ROWS + i;
 		uint32 number = (uint32) row;
 
-		if (!check_tid(check, block, page->tids[i]))
+		if (!check_tid(check, block, page->tids[i], group->first_row + row))
 		{
 			gone += !is_zero(page->tids[i], sizeof(page->tids[i]));
 			continue;
@@ -264,10 +315,7 @@ hy_map_check_entry(HyMapCheck *check, const HyEntry *entry)
 
 /* ---- headers ---- */
 
-/*
- * Is it certain that this transaction has committed?  A header whose maker did not may be one that no map leads
- * to: it was inserted, and then there was a crash or an error.
- */
+/* is it certain that this transaction has committed? */
 static bool
 has_committed(Relation rel, TransactionId xid)
 {
@@ -276,6 +324,16 @@ has_committed(Relation rel, TransactionId xid)
 		   TransactionIdFollowsOrEquals(xid, rel->rd_rel->relfrozenxid) &&
 		   TransactionIdPrecedes(xid, XidFromFullTransactionId(ReadNextFullTransactionId())) &&
 		   !TransactionIdIsInProgress(xid) && TransactionIdDidCommit(xid);
+}
+
+/* who changed the row of a header, if that is easily told; else none */
+static TransactionId
+changer_of(const HeapTupleHeaderData *tuple)
+{
+	if ((tuple->t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) != 0 ||
+		HEAP_XMAX_IS_LOCKED_ONLY(tuple->t_infomask))
+		return InvalidTransactionId;
+	return HeapTupleHeaderGetRawXmax(tuple);
 }
 
 static int
@@ -303,12 +361,16 @@ collect_headers(HyMapCheck *check, Buffer buffer, FoundHeader *found)
 						 "header of a cold row is damaged");
 		found[count++] = (FoundHeader){ .row = hy_header_row(tuple),
 										.offset = offset,
-										.maker = HeapTupleHeaderGetRawXmin(tuple) };
+										.maker = HeapTupleHeaderGetRawXmin(tuple),
+										.changer = changer_of(tuple) };
 	}
 	return count;
 }
 
-/* does the map of the row's group lead elsewhere, although it once led here? */
+/*
+ * Does the map of the row's group lead elsewhere, although it once led here?  It need not if the row is as it was: there was a crash or
+ * an error before the entry was made, or a crash behind its removal.
+ */
 static bool
 is_lost(HyMapCheck *check, BlockNumber block, const FoundHeader *header)
 {
@@ -316,6 +378,8 @@ is_lost(HyMapCheck *check, BlockNumber block, const FoundHeader *header)
 	HyMapAnswer answer;
 	ItemPointerData here;
 	HyEntry entry;
+	HeapTupleData tuple;
+	Buffer buffer;
 
 	ItemPointerSet(&here, block, header->offset);
 	if (found == NULL || found->entry.row_map == InvalidBlockNumber ||
@@ -323,9 +387,22 @@ is_lost(HyMapCheck *check, BlockNumber block, const FoundHeader *header)
 		return false;
 	entry = found->entry;
 	answer = hy_map_find(check->rel, &entry, (uint32) (header->row - entry.first_row));
-	if (answer.found && ItemPointerEquals(&answer.tid, &here))
+	if ((answer.found && ItemPointerEquals(&answer.tid, &here)) ||
+		!has_committed(check->rel, header->maker))
 		return false;
-	return has_committed(check->rel, header->maker);
+	if (has_committed(check->rel, header->changer) || is_contested(check, &here, header->row))
+		return true;
+	switch (hy_header_look(check->rel, &entry, header->row, &tuple, &buffer))
+	{
+		case HY_HEADER_NONE:
+			return false;
+		case HY_HEADER_GONE:
+			return true;
+		case HY_HEADER_THERE:
+			UnlockReleaseBuffer(buffer);
+			break;
+	}
+	return false;
 }
 
 void

@@ -5,7 +5,16 @@
 #ifndef HYBRID_VERIFY_MAP_H
 #define HYBRID_VERIFY_MAP_H
 
+#include "storage/itemptr.h"
+
 #include "hybrid/hybrid_directory.h"
+
+/* an entry of some map: a row, and where its header is said to be */
+typedef struct HyMapClaim
+{
+	ItemPointerData tid;
+	uint64 row;
+} HyMapClaim;
 
 typedef struct HyMapCheck
 {
@@ -17,6 +26,11 @@ typedef struct HyMapCheck
 	uint32 run_count;
 	char *page; /* room for a copy of one */
 	bool any;	/* some group has rows with headers */
+	MemoryContext context;
+	HyMapClaim *claims; /* of all maps; sorted by the first hy_map_check_headers */
+	uint64 claim_count;
+	uint64 claim_room;
+	bool sorted;
 } HyMapCheck;
 
 extern void hy_map_check_begin(HyMapCheck *check, Relation rel, BufferAccessStrategy strategy,

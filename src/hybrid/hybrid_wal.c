@@ -193,6 +193,8 @@ hybrid_identify(uint8 record)
 			return "MAP_PAGE";
 		case HY_REC_MAP:
 			return "MAP";
+		case HY_REC_MAP_REMOVE:
+			return "MAP_REMOVE";
 	}
 	return "UNKNOWN";
 }
