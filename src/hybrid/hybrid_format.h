@@ -95,7 +95,9 @@ typedef enum HyState
  * together with FROZEN
  */
 #define HY_FLAG_FREEZER 0x0008
-#define HY_FLAGS_VALID 0x000F
+/* FREE: snapshots have read rows of it, those of standbys, too, which must be gone before its pages are used again */
+#define HY_FLAG_READ 0x0010
+#define HY_FLAGS_VALID 0x001F
 
 /* 128 bytes; entry i of a directory page stands at RG_PAGE_PAYLOAD_OFF + i * 128 */
 typedef struct HyEntry

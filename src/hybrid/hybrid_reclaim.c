@@ -243,6 +243,7 @@ free_group(Relation rel, const HyDirEntry *group)
 		hy_meta_count_columns(&change.meta, columns, column_count, -1);
 		change.meta.free_pages += now.pages;
 		hy_make_free(&now, now.pages);
+		now.flags = HY_FLAG_READ;
 		now.safe_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
 		hy_change_commit(&change, HY_REC_VACUUM, group->block, &group->slot, &now, 1);
 	}

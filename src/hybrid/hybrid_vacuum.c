@@ -292,6 +292,7 @@ merge_pair(Relation rel, HyDirEntry *a, const HyDirEntry *b)
 	{
 		merged[0] = a->entry;
 		merged[0].pages += b->entry.pages;
+		merged[0].flags |= b->entry.flags;
 		merged[0].safe_xid = Max(a->entry.safe_xid, b->entry.safe_xid);
 		memset(&merged[1], 0, sizeof(HyEntry));
 		/* there is an empty entry again, somewhere behind the head */

@@ -99,7 +99,7 @@ reserve_free(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reser
 			return false;
 		run = *found;
 		/* on a standby somebody may still be reading these pages */
-		if (run.entry.safe_xid != 0)
+		if ((run.entry.flags & HY_FLAG_READ) != 0)
 			om_log_conflict_full(rel, FullTransactionIdFromU64(run.entry.safe_xid),
 								 RelationIsAccessibleInLogicalDecoding(rel));
 		hy_change_begin(&change, rel);
