@@ -519,6 +519,19 @@ CREATE VIEW options AS
 COMMENT ON VIEW options IS
 	'options of the omendb tables of this database';
 
+-- What core's view does not show of it; pg_stat_progress_vacuum lists these, too.
+CREATE VIEW compact_progress AS
+	SELECT s.pid, s.datid, d.datname, s.relid,
+		CASE s.param16 WHEN 1 THEN 'gathering rows' WHEN 2 THEN 'writing row group' WHEN 3 THEN 'inserting index entries'
+			WHEN 4 THEN 'marking rows' END AS phase,
+		s.param2 AS heap_blks_total, s.param3 AS heap_blks_scanned,
+		s.param17 AS row_groups_frozen, s.param18 AS rows_frozen, s.param19 AS row_group_rows
+	FROM pg_stat_get_progress_info('VACUUM') s LEFT JOIN pg_database d ON d.oid = s.datid
+	WHERE s.param20 = 1;
+COMMENT ON VIEW compact_progress IS
+	'sessions and workers that freeze rows of omendb tables: where they are';
+GRANT SELECT ON compact_progress TO PUBLIC;
+
 CREATE FUNCTION "check"(tab regclass,
 	OUT block bigint,
 	OUT problem text)

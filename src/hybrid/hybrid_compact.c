@@ -30,13 +30,15 @@ PG_FUNCTION_INFO_V1(omendb_compact);
 static Relation
 open_table(Oid relid)
 {
-	Relation rel = table_open(relid, ShareUpdateExclusiveLock);
+	Relation rel;
 	const char *reason;
 	HyOptions options;
 
+	/* before the lock, which others would have to wait for */
 	if (!om_may_maintain(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
-					   RelationGetRelationName(rel));
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)),
+					   get_rel_name(relid));
+	rel = table_open(relid, ShareUpdateExclusiveLock);
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s\" is a partitioned table", RelationGetRelationName(rel)),

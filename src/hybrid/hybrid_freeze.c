@@ -16,6 +16,7 @@
 #include "access/xloginsert.h"
 #include "catalog/catalog.h"
 #include "catalog/index.h"
+#include "commands/progress.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -204,6 +205,50 @@ is_kept(const HyFreeze *freeze, BlockNumber block, OffsetNumber offset)
 		   ItemPointerCompare(&tid, unconstify(ItemPointerData *, &freeze->kept)) >= 0;
 }
 
+/* ---- progress ---- */
+
+/*
+ * Freezing shows in pg_stat_progress_vacuum, whose columns mean about the same for it; the view omendb.compact_progress
+ * knows it by PROGRESS_OURS and reads the rest, too.
+ */
+#define PROGRESS_STEP 15
+#define PROGRESS_GROUPS 16
+#define PROGRESS_ROWS 17
+#define PROGRESS_GROUP_ROWS 18
+#define PROGRESS_OURS 19
+
+typedef enum FreezeStep
+{
+	STEP_GATHER = 1,
+	STEP_WRITE = 2,
+	STEP_INDEXES = 3,
+	STEP_MARK = 4
+} FreezeStep;
+
+static void
+report_begin(const Freezer *fr, const HyFreeze *freeze)
+{
+	const int params[] = { PROGRESS_OURS, PROGRESS_GROUPS, PROGRESS_ROWS,
+						   PROGRESS_VACUUM_TOTAL_HEAP_BLKS };
+	const int64 values[] = { 1, (int64) freeze->groups, (int64) freeze->rows,
+							 RelationGetNumberOfBlocks(fr->rel) };
+
+	pgstat_progress_start_command(PROGRESS_COMMAND_VACUUM, RelationGetRelid(fr->rel));
+	pgstat_progress_update_multi_param(lengthof(params), params, values);
+}
+
+static void
+report_step(const Freezer *fr, FreezeStep step)
+{
+	const int params[] = { PROGRESS_STEP, PROGRESS_GROUP_ROWS, PROGRESS_VACUUM_PHASE };
+	const int64 values[] = { step, fr->count,
+							 step == STEP_GATHER	? PROGRESS_VACUUM_PHASE_SCAN_HEAP
+							 : step == STEP_INDEXES ? PROGRESS_VACUUM_PHASE_VACUUM_INDEX
+													: PROGRESS_VACUUM_PHASE_VACUUM_HEAP };
+
+	pgstat_progress_update_multi_param(lengthof(params), params, values);
+}
+
 /* ---- 1. gather ---- */
 
 /* rows of a locked page that can be frozen; their number */
@@ -339,6 +384,7 @@ gather(Freezer *fr, HyFreeze *freeze)
 		 block = hy_hot_block_from(&reader, block + 1, true))
 	{
 		CHECK_FOR_INTERRUPTS();
+		pgstat_progress_update_param(PROGRESS_VACUUM_HEAP_BLKS_SCANNED, block);
 		gather_page(fr, freeze, block);
 		/* the page may have more */
 		freeze->next = block;
@@ -643,11 +689,14 @@ freeze_as_owner(Freezer *fr, HyFreeze *freeze)
 {
 	uint32 marked;
 
+	report_step(fr, STEP_WRITE);
 	lock_toast(fr);
 	if (fr->sort_columns > 0)
 		sort_rows(fr);
 	write_group(fr);
+	report_step(fr, STEP_INDEXES);
 	insert_all_entries(fr);
+	report_step(fr, STEP_MARK);
 	clear_visibility_map(fr);
 	marked = mark_all(fr);
 	bury(fr);
@@ -682,6 +731,8 @@ hy_freeze_group(Relation rel, HyFreeze *freeze)
 	fr.rows = palloc(fr.wanted * sizeof(HotRow));
 	fr.values = palloc((Size) Max(natts, 1) * sizeof(Datum));
 	fr.nulls = palloc((Size) Max(natts, 1) * sizeof(bool));
+	report_begin(&fr, freeze);
+	report_step(&fr, STEP_GATHER);
 	enough = gather(&fr, freeze);
 	if (enough)
 	{
@@ -697,6 +748,7 @@ hy_freeze_group(Relation rel, HyFreeze *freeze)
 		AtEOXact_GUC(false, nest_level);
 		SetUserIdAndSecContext(user, security);
 	}
+	pgstat_progress_end_command();
 	FreeAccessStrategy(fr.strategy);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -75,6 +75,9 @@ CONF
 	$query->(q{ALTER DATABASE postgres SET omendb.stop_points = 'hybrid_freeze_marked=wait'; VACUUM killed});
 	$wait->(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'omendb freezer' AND wait_event = 'advisory'});
 	is($query->('SELECT count(*), sum(id) FROM killed'), '2050|2102275', "$mode: readers do not wait for a worker");
+	is($query->(q{SELECT relid::regclass, phase, heap_blks_total > 0, row_groups_frozen, rows_frozen, row_group_rows FROM omendb.compact_progress}),
+		'killed|marking rows|t|0|0|100', "$mode: a view shows what it does");
+	is($query->(q{SELECT phase FROM pg_stat_progress_vacuum}), 'vacuuming heap', "$mode: core's view, too");
 	$query->(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'omendb freezer'});
 	$wait->($idle);
 	$query->(q{ALTER DATABASE postgres RESET omendb.stop_points});
