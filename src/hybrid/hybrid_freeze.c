@@ -739,12 +739,14 @@ hy_freeze_group(Relation rel, HyFreeze *freeze)
 		Oid user;
 		int security;
 		int nest_level = NewGUCNestLevel();
+		/* up to the end of the table: what has come since is for the next call, or it might never be the last */
+		bool last = !is_full(&fr);
 
 		/* index expressions are the owner's */
 		GetUserIdAndSecContext(&user, &security);
 		SetUserIdAndSecContext(rel->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
 		om_restrict_search_path();
-		enough = freeze_as_owner(&fr, freeze);
+		enough = freeze_as_owner(&fr, freeze) && !last;
 		AtEOXact_GUC(false, nest_level);
 		SetUserIdAndSecContext(user, security);
 	}

@@ -27,7 +27,7 @@ typedef struct HyFreeze
 extern const char *hy_cannot_freeze(Relation rel);
 
 /*
- * hy_freeze_group --- write one group, by the table's options; false if there are not enough rows for one any more.
+ * hy_freeze_group --- write one group, by the table's options; false if there are not enough rows for another.
  *
  * The caller holds ShareUpdateExclusiveLock, keeps it until it commits, which it does next, and has an active
  * snapshot; it runs in READ COMMITTED and is not VACUUM (rule Z1 of design.md).  Temporary memory is freed.
