@@ -2,7 +2,8 @@
 # that replays all of it; recovery to a moment inside a freeze.
 #
 # Table f is frozen, c is its control on heap.  Behind each strike both have the same rows by a sequential scan, by index scans and by index-only
-# scans, on the standby too; then f is vacuumed, frozen whole, and compared again.  OMENDB_CRASH_ALL=1 interrupts at each point in both ways.
+# scans, on the standby too; then f is vacuumed, frozen whole, and compared again.  OMENDB_CRASH_ALL=1 goes through all ways to end at
+# each point, where otherwise some take turns.
 use strict;
 use warnings;
 
@@ -11,13 +12,18 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my ($node, $standby, $mode);
-my $freeze = "SET omendb.row_group_rows = 150; CALL omendb.compact('f', true)";
+my $group_rows = 150;
+my $many = 0;		# rows that are changed meanwhile besides a few
 
 # before the group is there nobody who changes a row matters
 my @early = ('hybrid_reserved', 'hybrid_page_added', 'hybrid_pages_written');
 my @late = ('hybrid_freeze_published', 'hybrid_freeze_indexed', 'hybrid_freeze_map_cleared', 'hybrid_freeze_page_marked', 'hybrid_freeze_marked');
 
+# behind the others, when more rows are changed meanwhile than a group's list of headers has room for
+my @map_points = ('hybrid_map_page_added', 'hybrid_map_written', 'hybrid_map_published');
+
 sub query { return $node->safe_psql('postgres', shift); }
+sub freeze { return "SET omendb.row_group_rows = $group_rows; CALL omendb.compact('f', true)"; }
 
 # a statement on f and on c, which T stands for
 sub both
@@ -140,7 +146,7 @@ sub meddle
 
 	both(qq{UPDATE T SET k = k + 100 WHERE id % 37 = $n; UPDATE T SET v = v || 'x' WHERE id IN (40, 80, 120) OR id % 50 = $n; DELETE FROM T WHERE id % 200 = 80 + $n;
 		BEGIN; UPDATE T SET k = 0, v = 'never' WHERE id % 20 = $n; DELETE FROM T WHERE id % 20 = $n + 1; ROLLBACK; BEGIN; SELECT FROM T WHERE id = 301 FOR UPDATE; COMMIT;
-		INSERT INTO T SELECT id + 10000, k, v, a FROM T WHERE id % 200 = 150 + $n ON CONFLICT DO NOTHING});
+		INSERT INTO T SELECT id + 10000, k, v, a FROM T WHERE id % 200 = 150 + $n AND id < 10000 ON CONFLICT DO NOTHING; UPDATE T SET k = k + 1 WHERE id BETWEEN 20001 AND 20000 + $many});
 	return;
 }
 
@@ -148,10 +154,10 @@ sub meddle
 sub freezer
 {
 	my ($point, $action) = @_;
-	my $late = grep { $_ eq $point } @late;
+	my $late = !grep { $_ eq $point } @early;
 
 	append_to_file($node->data_dir . '/hybrid_pages_written', '') if $late;
-	my $session = start_session("SET omendb.stop_points = '" . ($late ? 'hybrid_pages_written=file,' : '') . "$point=$action'; $freeze");
+	my $session = start_session("SET omendb.stop_points = '" . ($late ? 'hybrid_pages_written=file,' : '') . "$point=$action'; " . freeze());
 	return $session unless $late;
 	wait_for($session, '^Extension');
 	meddle();
@@ -167,7 +173,7 @@ sub aftermath
 	is(query(qq{VACUUM f; SELECT count(*) FROM omendb.row_groups('f') WHERE state NOT IN ('visible', 'free', 'directory', 'row map'); $questions}), "0\n\n\n",
 		"$what: VACUUM frees what was abandoned, and nothing else");
 	meddle();
-	is(query("$freeze; $hot_rows"), 0, "$what: frozen");
+	is(query(freeze() . "; $hot_rows"), 0, "$what: frozen");
 	look("$what, frozen");
 	return;
 }
@@ -195,12 +201,33 @@ sub strike
 	return;
 }
 
+# Many rows that are dead in their group from the beginning, whose map grows.
+sub many_changed
+{
+	$group_rows = 4000;
+	$many = 1000;
+	both(q{INSERT INTO T SELECT i, i % 100, 'many', ARRAY[i % 10] FROM generate_series(20001, 22000) i});
+	my @actions = $mode eq 'preload' ? ('crash', 'error') : ('error', 'crash');
+	for my $point (@map_points)
+	{
+		strike($_, $point) for $ENV{OMENDB_CRASH_ALL} ? @actions : $actions[0];
+		@actions = reverse @actions;
+	}
+	thaw();
+	# goes through
+	my $session = freezer('hybrid_freeze_marked', 'file');
+	finish($session);
+	is(hybrid_groups($node, 'f', 'row map') > 0, 1, "$mode: the map has grown");
+	aftermath("$mode: many rows changed meanwhile");
+	return;
+}
+
 # End by a signal from outside.
 sub interrupt
 {
 	my ($action, $point) = @_;
 	my $what = "$mode: $action at $point";
-	my $late = grep { $_ eq $point } @late;
+	my $late = !grep { $_ eq $point } @early;
 	my $holder = $node->background_psql('postgres');
 
 	thaw();
@@ -232,7 +259,7 @@ sub committed
 	my $what = "$mode: crash behind a freeze";
 
 	thaw();
-	is(query("$freeze; $hot_rows"), 0, "$what: frozen");
+	is(query(freeze() . "; $hot_rows"), 0, "$what: frozen");
 	kill_server($node);
 	$node->start;
 	look($what);
@@ -292,7 +319,7 @@ sub life_goes_on
 {
 	my ($what, $server) = @_;
 
-	for my $sql ('SELECT', 'VACUUM f', $freeze, 'UPDATE f SET k = k + 1; UPDATE c SET k = k + 1', $freeze, 'VACUUM f', 'VACUUM FULL f')
+	for my $sql ('SELECT', 'VACUUM f', freeze(), 'UPDATE f SET k = k + 1; UPDATE c SET k = k + 1', freeze(), 'VACUUM f', 'VACUUM FULL f')
 	{
 		is($server->safe_psql('postgres', ($sql eq 'SELECT' ? '' : "$sql; ") . $questions), "\n\n", "$what: " . ($sql eq 'SELECT' ? 'at once' : $sql));
 	}
@@ -389,6 +416,7 @@ CONF
 		interrupt($_, $point) for $ENV{OMENDB_CRASH_ALL} ? @actions : $actions[0];
 		@actions = reverse @actions;
 	}
+	many_changed();
 	query('VACUUM FULL f');
 	look("$mode: VACUUM FULL");
 	promotion();
