@@ -37,7 +37,7 @@ unmap(Relation rel, const HyEntry *entry, const HyMapItem *item, Buffer buffer)
 
 /*
  * Items [first, end) stand on one page.  First they leave the map, then their line pointers become free; a crash in between
- * leaves headers that nothing leads to.  Tuples are not moved: the next pruning of the page gets their space.
+ * leaves headers that nothing leads to.
  */
 static uint32
 clean_page(Relation rel, const HyEntry *entry, const HyMapItem *items, uint32 first, uint32 end)
@@ -66,7 +66,8 @@ clean_page(Relation rel, const HyEntry *entry, const HyMapItem *items, uint32 fi
 		START_CRIT_SECTION();
 		for (uint32 i = 0; i < count; i++)
 			ItemIdSetUnused(PageGetItemId(page, removed[i]));
-		PageSetHasFreeLinePointers(page);
+		/* their space, too: heap logs a tuple that becomes the only one of its page as the first one of a new page */
+		PageRepairFragmentation(page);
 		MarkBufferDirty(buffer);
 		if (RelationNeedsWAL(rel))
 			log_newpage_buffer(buffer, true);
