@@ -213,7 +213,7 @@ sub operations
 	return;
 }
 
-# Statements that change cold rows of h, and its control hc alike, by chance.
+# Statements that change rows of h, and its control hc alike, by chance; h is frozen and vacuumed now and then.
 sub random_changes
 {
 	my ($transactions) = @_;
@@ -234,6 +234,7 @@ sub random_changes
 			@statements = ('SAVEPOINT a', @statements, rand(2) < 1 ? 'ROLLBACK TO a' : 'RELEASE a') if rand(4) < 1;
 		}
 		$sql .= join(";\n", 'BEGIN', @statements, rand(6) < 1 ? 'ROLLBACK' : 'COMMIT') . ";\n";
+		$sql .= "CALL omendb.compact('h', true);\n" if rand(8) < 1;
 		$sql .= "VACUUM h;\n" if rand(25) < 1;
 		$sql .= "VACUUM (FREEZE) h;\n" if rand(50) < 1;
 	}
@@ -278,6 +279,8 @@ sub cold_changes
 		SELECT hybrid_differ('h', 'hc'); SET enable_seqscan = off;
 		SELECT a.sums || ' by an index, not ' || c.sums FROM (SELECT concat_ws(' ', count(*), sum(id), sum(k)) AS sums FROM h WHERE id > 0) a,
 			(SELECT concat_ws(' ', count(*), sum(id), sum(k)) AS sums FROM hc WHERE id > 0) c WHERE a.sums <> c.sums;
+		SELECT a.sums || ' by an index only, not ' || c.sums FROM (SELECT concat_ws(' ', count(*), sum(k)) AS sums FROM h WHERE k > -1) a,
+			(SELECT concat_ws(' ', count(*), sum(k)) AS sums FROM hc WHERE k > -1) c WHERE a.sums <> c.sums;
 		\echo both
 	} x 5000);
 	append_to_file("$dir/writer.sql", random_changes(120));
