@@ -131,7 +131,14 @@ RESET ROLE;
 BEGIN;
 CALL omendb.compact('hf');
 ROLLBACK;
-DO $$ BEGIN CALL omendb.compact('hf', true); END $$;
+-- what comes behind it is in another transaction
+INSERT INTO hf SELECT i, i FROM generate_series(301, 340) i;
+CREATE TEMPORARY TABLE hf_copy (id int, t text) USING heap;
+DO $$ BEGIN CALL omendb.compact('hf', true); INSERT INTO hf_copy SELECT * FROM hf; UPDATE hf SET t = 'y' WHERE id = 301; END $$;
+SELECT count(*), count(DISTINCT id) FROM hf_copy;
+SET default_transaction_read_only = on;
+CALL omendb.compact('hf');
+RESET default_transaction_read_only;
 SET default_transaction_isolation = 'repeatable read';
 CALL omendb.compact('hf');
 RESET default_transaction_isolation;

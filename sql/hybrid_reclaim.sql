@@ -85,4 +85,21 @@ VACUUM hr;
 SELECT headers, dead_rows FROM omendb.table_stats('hr');
 SELECT count(*), sum(id), count(DISTINCT v) FROM hr;
 SELECT * FROM omendb.check('hr');
+-- the space of headers comes back each time
+DO $$ BEGIN PERFORM FROM hr WHERE id > 2000 FOR SHARE; END $$;
+VACUUM hr;
+SELECT pg_relation_size('hr') AS bytes \gset
+DO $$ BEGIN PERFORM FROM hr WHERE id > 2000 FOR SHARE; END $$;
+VACUUM hr;
+DO $$ BEGIN PERFORM FROM hr WHERE id > 2000 FOR SHARE; END $$;
+VACUUM hr;
+DO $$ BEGIN PERFORM FROM hr WHERE id > 2000 FOR SHARE; END $$;
+VACUUM hr;
+SELECT pg_relation_size('hr') - :bytes AS growth;
+-- an index that is not built yet
+DELETE FROM hr WHERE id > 4096;
+CREATE INDEX hr_unready ON hr (v);
+UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid = 'hr_unready'::regclass;
+VACUUM hr;
+SELECT row_groups, cold_rows FROM omendb.table_stats('hr');
 DROP TABLE hr_child, hr;

@@ -537,6 +537,35 @@ om_pgstat_set_live_tuples(Relation rel, double tuples)
 #define OM_COUNT_SEARCH(scan) ((void) 0)
 #endif
 
+/*
+ * om_log_cleaned_page --- log a heap page, whose tuples were moved under a cleanup lock, by its image, so that redo takes
+ * a cleanup lock, too: core's record of pruning, with nothing to be pruned.  In the critical section of the change.
+ */
+#include "access/heapam_xlog.h"
+static inline void
+om_log_cleaned_page(Relation rel, Buffer buffer)
+{
+	xl_heap_prune record = { 0 };
+	XLogRecPtr lsn;
+
+	if (!RelationNeedsWAL(rel))
+		return;
+#if PG_VERSION_NUM >= 170000
+	record.flags = XLHP_CLEANUP_LOCK;
+#elif PG_VERSION_NUM >= 160000
+	record.isCatalogRel = RelationIsAccessibleInLogicalDecoding(rel);
+#endif
+	XLogBeginInsert();
+	XLogRegisterData((char *) &record, SizeOfHeapPrune);
+	XLogRegisterBuffer(0, buffer, REGBUF_STANDARD | REGBUF_FORCE_IMAGE);
+#if PG_VERSION_NUM >= 170000
+	lsn = XLogInsert(RM_HEAP2_ID, XLOG_HEAP2_PRUNE_VACUUM_SCAN);
+#else
+	lsn = XLogInsert(RM_HEAP2_ID, XLOG_HEAP2_PRUNE);
+#endif
+	PageSetLSN(BufferGetPage(buffer), lsn);
+}
+
 /* the table that an index's VACUUM is for */
 #if PG_VERSION_NUM >= 160000
 #define OM_VACUUM_HEAP(info, rel) ((info)->heaprel = (rel))

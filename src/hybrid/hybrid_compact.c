@@ -74,6 +74,7 @@ compact_step(Oid relid, HyFreeze *freeze)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("omendb.compact must run in isolation level READ COMMITTED"),
 				 errhint("SET default_transaction_isolation = 'read committed' before the call.")));
+	PreventCommandIfReadOnly("omendb.compact");
 	rel = open_table(relid);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	more = hy_freeze_group(rel, freeze);
@@ -90,6 +91,7 @@ omendb_compact(PG_FUNCTION_ARGS)
 							? (CallContext *) fcinfo->context
 							: NULL;
 	HyFreeze freeze = { 0 };
+	bool more;
 	Oid relid;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
@@ -110,11 +112,13 @@ omendb_compact(PG_FUNCTION_ARGS)
 	 * may have to wait for its lock.
 	 */
 	SPI_commit();
-	while (compact_step(relid, &freeze))
+	do
 	{
-		SPI_commit();
 		CHECK_FOR_INTERRUPTS();
-	}
+		more = compact_step(relid, &freeze);
+		/* the last one, too: nothing else may be done in a freezer's transaction */
+		SPI_commit();
+	} while (more);
 	SPI_finish();
 
 	ereport(PG_GETARG_BOOL(2) ? INFO : DEBUG1,

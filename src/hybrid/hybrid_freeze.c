@@ -510,7 +510,6 @@ static void
 clear_visibility_map(Freezer *fr)
 {
 	Buffer vm_buffer = InvalidBuffer;
-	bool cleared = false;
 	BlockNumber previous = InvalidBlockNumber;
 
 	for (uint32 i = 0; i <= fr->count; i++)
@@ -519,7 +518,8 @@ clear_visibility_map(Freezer *fr)
 
 		if (block == previous && i < fr->count)
 			continue;
-		if (cleared && (i == fr->count || !visibilitymap_pin_ok(block, vm_buffer)))
+		/* through with a map page? */
+		if (BufferIsValid(vm_buffer) && (i == fr->count || !visibilitymap_pin_ok(block, vm_buffer)))
 		{
 			LockBuffer(vm_buffer, BUFFER_LOCK_EXCLUSIVE);
 			START_CRIT_SECTION();
@@ -528,15 +528,13 @@ clear_visibility_map(Freezer *fr)
 				log_newpage_buffer(vm_buffer, false);
 			END_CRIT_SECTION();
 			LockBuffer(vm_buffer, BUFFER_LOCK_UNLOCK);
-			cleared = false;
 		}
 		if (i == fr->count)
 			break;
 		CHECK_FOR_INTERRUPTS();
 		visibilitymap_pin(fr->rel, block, &vm_buffer);
-		/* also if they were clear: another freezer may have been interrupted before it logged that */
+		/* logged also if they were clear: another freezer may have been interrupted before it did that */
 		(void) visibilitymap_clear(fr->rel, block, vm_buffer, VISIBILITYMAP_VALID_BITS);
-		cleared = true;
 		previous = block;
 	}
 	if (BufferIsValid(vm_buffer))

@@ -87,7 +87,7 @@ wait_for_freezer(Relation rel, const ItemPointerData *tid, bool *aborted)
 
 	if (!hy_mark_at(rel, tid, false, &mark, &entry))
 		return false;
-	switch (hy_xid_fate(mark.xid))
+	switch (hy_entry_fate(&entry))
 	{
 		case HY_FATE_RUNNING:
 			XactLockTableWait(mark.xid, rel, unconstify(ItemPointerData *, tid), XLTW_Lock);
@@ -104,6 +104,14 @@ wait_for_freezer(Relation rel, const ItemPointerData *tid, bool *aborted)
 	return true;
 }
 
+static bool
+is_row(const ItemPointerData *cold, uint64 row)
+{
+	uint64 number;
+
+	return hy_tid_to_row(cold, &number) && number == row;
+}
+
 /*
  * Lock a row that is cold by now.  If nobody has changed it since, then to the caller and its snapshot it is where it
  * was: the slot shows the hot copy.
@@ -114,6 +122,8 @@ lock_frozen(Relation rel, ItemPointer tid, ItemPointer cold, Snapshot snapshot,
 			uint8 flags, TM_FailureData *tmfd)
 {
 	ItemPointerData at = *cold;
+	HyMark mark;
+	HyEntry entry;
 	bool found;
 	TM_Result result = hy_cold_lock(rel, &at, snapshot, slot, cid, mode, wait_policy, flags, tmfd);
 
@@ -128,9 +138,11 @@ lock_frozen(Relation rel, ItemPointer tid, ItemPointer cold, Snapshot snapshot,
 	hy_slot_lend(slot);
 	found = HEAP->tuple_fetch_row_version(rel, tid, SnapshotAny, slot);
 	hy_slot_take_back(slot);
-	if (!found)
+	/* is it still there?  If not, the caller has a snapshot that does not hold it back. */
+	if (!found || !hy_tuple_mark(hy_slot(slot)->base.base.tuple->t_data, &mark) ||
+		!hy_mark_group(rel, &mark, &entry) || !is_row(cold, hy_mark_row(&mark, &entry)))
 	{
-		/* the caller has a snapshot that does not hold it back */
+		ExecClearTuple(slot);
 		*tid = *cold;
 		if (!hybrid_tuple_fetch_row_version(rel, tid, SnapshotAny, slot))
 			elog(ERROR, "failed to fetch tuple being locked in table \"%s\"",

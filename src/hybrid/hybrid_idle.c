@@ -7,9 +7,9 @@
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/freespace.h"
 #include "utils/rel.h"
 
 #include "base/pg_compat.h"
@@ -45,6 +45,7 @@ clean_page(Relation rel, const HyEntry *entry, const HyMapItem *items, uint32 fi
 	BlockNumber block = ItemPointerGetBlockNumber(&items[first].tid);
 	OffsetNumber removed[MaxHeapTuplesPerPage];
 	uint32 count = 0;
+	Size free_bytes = 0;
 	Buffer buffer;
 
 	if (!hy_block_exists(rel, block))
@@ -69,11 +70,14 @@ clean_page(Relation rel, const HyEntry *entry, const HyMapItem *items, uint32 fi
 		/* their space, too: heap logs a tuple that becomes the only one of its page as the first one of a new page */
 		PageRepairFragmentation(page);
 		MarkBufferDirty(buffer);
-		if (RelationNeedsWAL(rel))
-			log_newpage_buffer(buffer, true);
+		om_log_cleaned_page(rel, buffer);
 		END_CRIT_SECTION();
+		free_bytes = PageGetHeapFreeSpace(page);
 	}
 	UnlockReleaseBuffer(buffer);
+	/* heap's VACUUM passes the page by: it is all-visible */
+	if (count > 0)
+		RecordPageWithFreeSpace(rel, block, free_bytes);
 	return count;
 }
 

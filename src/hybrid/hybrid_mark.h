@@ -40,7 +40,8 @@ hy_tuple_mark(const HeapTupleHeaderData *tuple, HyMark *mark)
 static inline void
 hy_tuple_set_mark(HeapTupleHeader tuple, const HyMark *mark)
 {
-	tuple->t_infomask &= (uint16) ~(HEAP_XMAX_BITS | HEAP_MOVED | HEAP_COMBOCID);
+	tuple->t_infomask &= (uint16) ~HEAP_XMAX_BITS;
+	tuple->t_infomask &= (uint16) ~(HEAP_MOVED | HEAP_COMBOCID);
 	tuple->t_infomask2 |= HEAP_KEYS_UPDATED;
 	HeapTupleHeaderClearHotUpdated(tuple);
 	HeapTupleHeaderSetXmax(tuple, mark->xid);

@@ -9,6 +9,7 @@
 #include "access/transam.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/freespace.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -209,6 +210,12 @@ clean_indexes(Reclaim *reclaim, List *indexes, BufferAccessStrategy strategy)
 								 .strategy = strategy };
 		IndexBulkDeleteResult *result;
 
+		/* as core: one whose CREATE INDEX CONCURRENTLY was interrupted may have no page yet */
+		if (!index->rd_index->indisready)
+		{
+			index_close(index, RowExclusiveLock);
+			continue;
+		}
 		OM_VACUUM_HEAP(&info, reclaim->rel);
 		result = index_bulk_delete(&info, NULL, is_dead, reclaim);
 		result = index_vacuum_cleanup(&info, result);
@@ -299,6 +306,7 @@ hy_reclaim(Relation rel, bool clean, BufferAccessStrategy strategy)
 			finish_group(rel, &reclaim.groups[i]);
 		list_free(indexes);
 	}
+	FreeSpaceMapVacuum(rel);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

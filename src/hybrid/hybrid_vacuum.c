@@ -390,6 +390,8 @@ free_orphan_maps(Relation rel)
 		{
 			change.meta.free_pages += orphan.entry.pages;
 			hy_make_free(&orphan.entry, orphan.entry.pages);
+			/* of a group that was freed, rather than rolled back */
+			orphan.entry.flags = HY_FLAG_READ;
 			orphan.entry.safe_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
 			hy_change_commit(&change, HY_REC_VACUUM, orphan.block, &orphan.slot, &orphan.entry, 1);
 		}

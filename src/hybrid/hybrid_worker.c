@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "tcop/tcopprot.h"
@@ -20,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/wait_event.h"
 
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
@@ -41,6 +43,10 @@ StaticAssertDecl(sizeof(WorkerTask) <= BGW_EXTRALEN, "a worker's task fits its s
 
 /* like advisory locks, but for a class that users cannot name: locktag_field4 is 1 or 2 in theirs */
 #define WORKER_LOCK_CLASS 7
+
+/* of the table's lock */
+#define LOCK_TRIES 600
+#define LOCK_PAUSE_MS 100
 
 extern PGDLLEXPORT void omendb_freeze_worker(Datum arg);
 
@@ -97,6 +103,26 @@ hy_worker_request(Relation rel, double hot_rows)
 						 errhint("Raise max_worker_processes.")));
 }
 
+/*
+ * Take the lock of the table, or give up after a minute: the next VACUUM asks again.  Who waits in the lock's queue would have an
+ * autovacuum worker cancelled, which is what has to clean up behind us; so we look again and again.  No snapshot meanwhile: CREATE
+ * INDEX CONCURRENTLY, which may have the lock, waits for those that are older than its own.
+ */
+static bool
+wait_for_lock(Oid relid)
+{
+	for (int i = 0; i < LOCK_TRIES; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
+			return true;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOCK_PAUSE_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	return false;
+}
+
 /* one transaction's work; false: there is nothing more to do */
 static bool
 work(const WorkerTask *task, HyFreeze *freeze)
@@ -106,11 +132,8 @@ work(const WorkerTask *task, HyFreeze *freeze)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	/*
-	 * It may have been dropped, or rewritten into another kind of table.  No snapshot while we wait for the lock: CREATE INDEX CONCURRENTLY,
-	 * which may have it, waits for those that are older than its own.
-	 */
-	rel = try_relation_open(task->relid, ShareUpdateExclusiveLock);
+	/* it may have been dropped, or rewritten into another kind of table */
+	rel = wait_for_lock(task->relid) ? try_relation_open(task->relid, NoLock) : NULL;
 	if (rel != NULL)
 	{
 		HyOptions options;
