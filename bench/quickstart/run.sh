@@ -268,6 +268,8 @@ inside()
 	run_sql changes.sql
 	step "Inserts into both tables, 3 x 20,000 rows each way, with commit"
 	run_sql inserts.sql
+	step "Freezing: what came by single rows becomes columns"
+	run_sql freeze.sql
 	crash
 	closing
 }
