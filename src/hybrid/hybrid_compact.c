@@ -38,6 +38,8 @@ open_table(Oid relid)
 	if (!om_may_maintain(relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)),
 					   get_rel_name(relid));
+	/* what that has read of the catalogs was by a snapshot; see omendb_compact */
+	InvalidateCatalogSnapshot();
 	rel = table_open(relid, ShareUpdateExclusiveLock);
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),

@@ -113,7 +113,7 @@ count_headers(Relation rel, const HyEntry *entry, uint64 *bits)
 }
 
 /* change a group's entry to `entry`, unless somebody has changed it since it was read; then it is read anew */
-static void
+static pg_noinline void
 change_entry(Relation rel, HyDirEntry *group, const HyEntry *entry)
 {
 	HyChange change;
@@ -231,7 +231,7 @@ clean_indexes(Reclaim *reclaim, List *indexes, BufferAccessStrategy strategy)
  * Free a group all of whose rows are dead to everybody.  Older snapshots may be reading its pages all the same, so
  * these are not used again before all present ones are gone.
  */
-static void
+static pg_noinline void
 free_group(Relation rel, const HyDirEntry *group)
 {
 	int column_count;
@@ -273,7 +273,7 @@ finish_group(Relation rel, DeadGroup *dead)
 	change_entry(rel, &dead->group, &entry);
 }
 
-void
+pg_noinline void
 hy_reclaim(Relation rel, bool clean, BufferAccessStrategy strategy)
 {
 	MemoryContext context =

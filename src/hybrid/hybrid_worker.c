@@ -69,7 +69,7 @@ unlock(Oid relid)
 	LockRelease(&tag, ExclusiveLock, true);
 }
 
-void
+pg_noinline void
 hy_worker_request(Relation rel, double hot_rows)
 {
 	BackgroundWorker worker = { .bgw_flags =
