@@ -554,6 +554,22 @@ cold_is_gone(Relation rel, const ItemPointerData *tid)
 }
 
 /*
+ * This backend is freezing the table, and an index page has no room for the entry of a cold row: drop from the hot rows that the index
+ * asks about those that have not been frozen before by the same call.  What is left are copies, dead to all unless some snapshot is older.
+ * Heap by itself would look on a few pages only, those that most of the entries lead to; the copies may stand anywhere.
+ */
+static int
+keep_frozen_copies(TM_IndexDelete *entries, int count, BlockNumber front)
+{
+	int kept = 0;
+
+	for (int i = 0; i < count; i++)
+		if (ItemPointerGetBlockNumber(&entries[i].tid) < front)
+			entries[kept++] = entries[i];
+	return kept;
+}
+
+/*
  * Which of an index's entries are dead?  Of cold rows those that a scan has marked, because the row's header was
  * pruned; that record has settled conflicts with standby's snapshots.  They are taken out before heap
  * looks, which would search for blocks far behind the file's end, and given back behind its answer.
@@ -566,6 +582,8 @@ hybrid_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
 	int gone_count = 0;
 	int hot = 0;
 	bool hot_known = false;
+	bool bottomup = delstate->bottomup;
+	BlockNumber front = bottomup ? hy_freeze_front(rel) : 0;
 
 	for (int i = 0; i < delstate->ndeltids; i++)
 	{
@@ -581,9 +599,16 @@ hybrid_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
 			gone[gone_count++] = *entry;
 	}
 	/* heap expects to be asked about something, and outside of bottom-up deletion about a dead row */
-	delstate->ndeltids = hot_known || delstate->bottomup ? hot : 0;
+	delstate->ndeltids = hot_known || bottomup ? hot : 0;
+	if (front > 0)
+		delstate->ndeltids = keep_frozen_copies(delstate->deltids, hot, front);
 	if (delstate->ndeltids > 0)
+	{
+		/* asked as for an index scan's dead entries, heap looks at every row */
+		delstate->bottomup = bottomup && front == 0;
 		horizon = GetHeapamTableAmRoutine()->index_delete_tuples(rel, delstate);
+		delstate->bottomup = bottomup;
+	}
 	if (gone_count > 0)
 		memcpy(delstate->deltids + delstate->ndeltids, gone,
 			   (Size) gone_count * sizeof(TM_IndexDelete));

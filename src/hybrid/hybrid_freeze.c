@@ -729,6 +729,7 @@ hy_freeze_group(Relation rel, HyFreeze *freeze)
 	fr.rows = palloc(fr.wanted * sizeof(HotRow));
 	fr.values = palloc((Size) Max(natts, 1) * sizeof(Datum));
 	fr.nulls = palloc((Size) Max(natts, 1) * sizeof(bool));
+	hy_set_freeze_front(rel, freeze->groups > 0 ? freeze->next : 0);
 	report_begin(&fr, freeze);
 	report_step(&fr, STEP_GATHER);
 	enough = gather(&fr, freeze);

@@ -20,6 +20,10 @@
 /* rule Z5 */
 static bool changed_frozen = false;
 
+/* hy_freeze_front */
+static Oid front_relid = InvalidOid;
+static BlockNumber front_block = 0;
+
 /* ---- finding ---- */
 
 static inline bool
@@ -155,6 +159,21 @@ hy_mark_followed(Relation rel, const HyMark *mark, const HyEntry *entry, Snapsho
 		   hy_cold_visible(rel, entry, hy_mark_row(mark, entry), snapshot, NULL);
 }
 
+/* ---- the freezer's front ---- */
+
+BlockNumber
+hy_freeze_front(Relation rel)
+{
+	return front_relid == RelationGetRelid(rel) ? front_block : 0;
+}
+
+void
+hy_set_freeze_front(Relation rel, BlockNumber front)
+{
+	front_relid = RelationGetRelid(rel);
+	front_block = front;
+}
+
 /* ---- the end of a transaction ---- */
 
 static void
@@ -168,6 +187,7 @@ forget_change(XactEvent event, void *arg)
 		case XACT_EVENT_PARALLEL_ABORT:
 		case XACT_EVENT_PREPARE:
 			changed_frozen = false;
+			front_relid = InvalidOid;
 			break;
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:

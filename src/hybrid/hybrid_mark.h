@@ -99,6 +99,14 @@ extern bool hy_marks_matter(Relation rel, Snapshot snapshot);
  */
 extern bool hy_mark_hides(Relation rel, const HyMark *mark, Snapshot snapshot);
 
+/*
+ * While this backend freezes the table: rows of blocks before this one were frozen by earlier transactions of the same
+ * call, but for those that could not be.  0: none, or it does not freeze it.
+ */
+extern BlockNumber hy_freeze_front(Relation rel);
+/* until the transaction ends */
+extern void hy_set_freeze_front(Relation rel, BlockNumber front);
+
 extern void hybrid_mark_init(void);
 
 #endif
