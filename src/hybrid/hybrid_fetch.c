@@ -569,6 +569,27 @@ keep_frozen_copies(TM_IndexDelete *entries, int count, BlockNumber front)
 	return kept;
 }
 
+/* is any of these rows dead to all?  By the question that heap asks of each (heap_index_delete_tuples, heapam.c). */
+static bool
+any_is_dead(Relation rel, const TM_IndexDelete *entries, int count)
+{
+	SnapshotData snapshot;
+	bool dead = false;
+
+	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(rel));
+	for (int i = 0; i < count && !dead; i++)
+	{
+		ItemPointerData tid = entries[i].tid;
+		Buffer buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&tid));
+		HeapTupleData tuple;
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		dead = !heap_hot_search_buffer(&tid, rel, buffer, &snapshot, &tuple, NULL, true);
+		UnlockReleaseBuffer(buffer);
+	}
+	return dead;
+}
+
 /*
  * Which of an index's entries are dead?  Of cold rows those that a scan has marked, because the row's header was
  * pruned; that record has settled conflicts with standby's snapshots.  They are taken out before heap
@@ -601,7 +622,12 @@ hybrid_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
 	/* heap expects to be asked about something, and outside of bottom-up deletion about a dead row */
 	delstate->ndeltids = hot_known || bottomup ? hot : 0;
 	if (front > 0)
+	{
 		delstate->ndeltids = keep_frozen_copies(delstate->deltids, hot, front);
+		/* outside of bottom-up deletion heap must find one */
+		if (!any_is_dead(rel, delstate->deltids, delstate->ndeltids))
+			delstate->ndeltids = 0;
+	}
 	if (delstate->ndeltids > 0)
 	{
 		/* asked as for an index scan's dead entries, heap looks at every row */
