@@ -34,7 +34,7 @@ chmod 755 "$logs" "$OMENDB_POSTGRES"
 
 # what writes, deletes and reads pages in all ways; not the large builds
 short='alex_errors alex_opclass alex_planner alex_build_unique alex_multicolumn alex_page_deletion alex_delete'
-short+=' hybrid_cases hybrid_ddl'
+short+=' hybrid_cases hybrid_ddl hybrid_freeze hybrid_reclaim'
 
 status=0
 PG_CONFIG=$prefix/bin/pg_config OMENDB_KIND_SECONDS=3600 "$here/suite.sh" --name valgrind \
