@@ -20,7 +20,6 @@
 
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_am.h"
-#include "hybrid/hybrid_compact.h"
 #include "hybrid/hybrid_freeze.h"
 #include "hybrid/hybrid_options.h"
 

@@ -529,8 +529,6 @@ static bool
 cold_is_gone(Relation rel, const ItemPointerData *tid)
 {
 	const HyDirEntry *found;
-	HeapTupleData tuple;
-	Buffer buffer;
 	uint64 row;
 	HyEntry entry;
 
@@ -540,17 +538,7 @@ cold_is_gone(Relation rel, const ItemPointerData *tid)
 	if (found == NULL || hy_entry_fate(&found->entry) == HY_FATE_ABORTED)
 		return true;
 	entry = found->entry;
-	switch (hy_header_look(rel, &entry, row, &tuple, &buffer))
-	{
-		case HY_HEADER_NONE:
-			return false;
-		case HY_HEADER_GONE:
-			return true;
-		case HY_HEADER_THERE:
-			UnlockReleaseBuffer(buffer);
-			break;
-	}
-	return false;
+	return hy_row_is_gone(rel, &entry, row);
 }
 
 /*

@@ -57,7 +57,6 @@ typedef struct HotRow
 typedef struct Freezer
 {
 	Relation rel;
-	MemoryContext context; /* of one group */
 	MemoryContext row_context;
 	BufferAccessStrategy strategy;
 	TransactionId oldest_xmin;
@@ -106,8 +105,7 @@ static void
 read_options(Freezer *fr, const HyFreeze *freeze)
 {
 	hy_options_read(fr->rel, &fr->options);
-	fr->wanted =
-		fr->options.row_group_rows > 0 ? fr->options.row_group_rows : (uint32) hy_row_group_rows;
+	fr->wanted = hy_options_group_rows(&fr->options);
 	fr->sort_columns =
 		hy_sort_columns(fr->rel, fr->options.sort_key, freeze->groups == 0, fr->sort_numbers);
 	if (fr->options.has_freeze_after)
@@ -134,29 +132,48 @@ is_aged(Freezer *fr, TransactionId xmin)
 	return fr->aged;
 }
 
+/* describe the tuple at a place of a locked page; false: there is no row, nor was one (a header is none) */
+static bool
+tuple_at(const Freezer *fr, Buffer buffer, OffsetNumber offset, HeapTuple tuple)
+{
+	Page page = BufferGetPage(buffer);
+	ItemId item;
+
+	if (PageIsNew(page) || offset > PageGetMaxOffsetNumber(page))
+		return false;
+	item = PageGetItemId(page, offset);
+	if (!ItemIdIsNormal(item))
+		return false;
+	tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
+	tuple->t_len = ItemIdGetLength(item);
+	tuple->t_tableOid = RelationGetRelid(fr->rel);
+	ItemPointerSet(&tuple->t_self, BufferGetBlockNumber(buffer), offset);
+	return !hy_tuple_is_header(tuple->t_data);
+}
+
+static inline OffsetNumber
+last_offset(Buffer buffer)
+{
+	Page page = BufferGetPage(buffer);
+
+	return PageIsNew(page) ? InvalidOffsetNumber : PageGetMaxOffsetNumber(page);
+}
+
 /* offsets of a page's rows; their number */
 static int
 live_rows(const Freezer *fr, BlockNumber block, OffsetNumber *offsets)
 {
 	Buffer buffer = ReadBufferExtended(fr->rel, MAIN_FORKNUM, block, RBM_NORMAL, fr->strategy);
-	Page page = BufferGetPage(buffer);
 	OffsetNumber last;
 	int count = 0;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	last = PageIsNew(page) ? 0 : PageGetMaxOffsetNumber(page);
+	last = last_offset(buffer);
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
 	{
-		ItemId item = PageGetItemId(page, offset);
 		HeapTupleData tuple;
 
-		if (!ItemIdIsNormal(item))
-			continue;
-		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
-		tuple.t_len = ItemIdGetLength(item);
-		tuple.t_tableOid = RelationGetRelid(fr->rel);
-		ItemPointerSet(&tuple.t_self, block, offset);
-		if (!hy_tuple_is_header(tuple.t_data) &&
+		if (tuple_at(fr, buffer, offset, &tuple) &&
 			HeapTupleSatisfiesVacuum(&tuple, fr->oldest_xmin, buffer) == HEAPTUPLE_LIVE)
 			offsets[count++] = offset;
 	}
@@ -253,25 +270,17 @@ report_step(const Freezer *fr, FreezeStep step)
 
 /* rows of a locked page that can be frozen; their number */
 static int
-choose_rows(Freezer *fr, Buffer buffer, BlockNumber block, OffsetNumber *offsets)
+choose_rows(Freezer *fr, Buffer buffer, OffsetNumber *offsets)
 {
-	Page page = BufferGetPage(buffer);
-	OffsetNumber last = PageIsNew(page) ? 0 : PageGetMaxOffsetNumber(page);
+	OffsetNumber last = last_offset(buffer);
 	int count = 0;
 
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
 	{
-		ItemId item = PageGetItemId(page, offset);
 		HeapTupleData tuple;
 
-		if (!ItemIdIsNormal(item))
-			continue;
-		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
-		tuple.t_len = ItemIdGetLength(item);
-		tuple.t_tableOid = RelationGetRelid(fr->rel);
-		ItemPointerSet(&tuple.t_self, block, offset);
-		/* the second question is whether anybody has it locked, who would be in the way of its mark */
-		if (hy_tuple_is_header(tuple.t_data) ||
+		/* the last question is whether anybody has it locked, who would be in the way of its mark */
+		if (!tuple_at(fr, buffer, offset, &tuple) ||
 			HeapTupleSatisfiesVacuum(&tuple, fr->oldest_xmin, buffer) != HEAPTUPLE_LIVE ||
 			HeapTupleSatisfiesUpdate(&tuple, GetCurrentCommandId(false), buffer) != TM_Ok)
 			continue;
@@ -341,7 +350,7 @@ gather_page(Freezer *fr, const HyFreeze *freeze, BlockNumber block)
 
 	buffer = ReadBufferExtended(fr->rel, MAIN_FORKNUM, block, RBM_NORMAL, fr->strategy);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	count = choose_rows(fr, buffer, block, offsets);
+	count = choose_rows(fr, buffer, offsets);
 	/* values are read from a copy: toast cannot be fetched under the lock */
 	if (count > 0)
 		memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
@@ -548,19 +557,7 @@ clear_visibility_map(Freezer *fr)
 static bool
 is_unchanged(const Freezer *fr, const HotRow *row, Buffer buffer, HeapTuple tuple)
 {
-	Page page = BufferGetPage(buffer);
-	ItemId item;
-
-	if (row->offset > PageGetMaxOffsetNumber(page))
-		return false;
-	item = PageGetItemId(page, row->offset);
-	if (!ItemIdIsNormal(item))
-		return false;
-	tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
-	tuple->t_len = ItemIdGetLength(item);
-	tuple->t_tableOid = RelationGetRelid(fr->rel);
-	ItemPointerSet(&tuple->t_self, row->block, row->offset);
-	return !hy_tuple_is_header(tuple->t_data) &&
+	return tuple_at(fr, buffer, row->offset, tuple) &&
 		   HeapTupleHeaderGetRawXmin(tuple->t_data) == row->xmin &&
 		   HeapTupleSatisfiesUpdate(tuple, GetCurrentCommandId(false), buffer) == TM_Ok;
 }
@@ -716,7 +713,7 @@ hy_freeze_group(Relation rel, HyFreeze *freeze)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "omendb freezer", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Freezer fr = { .rel = rel, .context = context };
+	Freezer fr = { .rel = rel };
 	bool enough;
 
 	Assert(!IsolationUsesXactSnapshot() && (MyProc->statusFlags & PROC_IN_VACUUM) == 0);

@@ -116,6 +116,25 @@ hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple, 
 	return HY_HEADER_GONE;
 }
 
+bool
+hy_row_is_gone(Relation rel, const HyEntry *entry, uint64 row)
+{
+	HeapTupleData tuple;
+	Buffer buffer;
+
+	switch (hy_header_look(rel, entry, row, &tuple, &buffer))
+	{
+		case HY_HEADER_NONE:
+			return false;
+		case HY_HEADER_GONE:
+			return true;
+		case HY_HEADER_THERE:
+			UnlockReleaseBuffer(buffer);
+			break;
+	}
+	return false;
+}
+
 /* judge a header in a locked buffer */
 static bool
 header_visible(Relation rel, HeapTuple tuple, Buffer buffer, Snapshot snapshot)

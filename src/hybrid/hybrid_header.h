@@ -65,6 +65,9 @@ typedef enum HyHeaderState
 extern HyHeaderState hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple,
 									Buffer *buffer);
 
+/* is the row, of a group that is not rolled back, dead to everybody?  Locks as hy_header_look, and keeps none. */
+extern bool hy_row_is_gone(Relation rel, const HyEntry *entry, uint64 row);
+
 /*
  * hy_row_visible --- is the row, of a group that the snapshot sees, there for the snapshot?
  *

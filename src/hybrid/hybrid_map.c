@@ -220,23 +220,26 @@ hy_map_list(Relation rel, const HyEntry *entry, uint32 from, uint32 to, HyMapIte
 
 /* ---- writing ---- */
 
-bool
-hy_map_lock(Relation rel, const HyEntry *entry, uint32 row, HyMapPlace *place)
+/*
+ * Lock the page that has the row's entry, or would take it, exclusively; returns what the entry says, an invalid TID if
+ * there is none.
+ */
+static ItemPointerData
+lock_place(Relation rel, const HyEntry *entry, uint32 row, HyMapPlace *place)
 {
 	const HyMapRoot *root;
 	BlockNumber dense;
 	ItemPointerData tid;
-	int at;
 
 	ItemPointerSetInvalid(&tid);
 	place->row = row;
-	place->dense = place->full = false;
+	place->dense = false;
 	place->buffer = lock_root(rel, entry, BUFFER_LOCK_EXCLUSIVE);
 	root = root_of(rel, place->buffer);
 	dense = root->dense;
-	at = find_in_list(root, row);
-	if (at >= 0)
-		get_tid(root->tids[at], &tid);
+	place->at = find_in_list(root, row);
+	if (place->at >= 0)
+		get_tid(root->tids[place->at], &tid);
 	place->full = root->count == HY_MAP_ROWS;
 	if (!ItemPointerIsValid(&tid) && dense != InvalidBlockNumber)
 	{
@@ -247,6 +250,14 @@ hy_map_lock(Relation rel, const HyEntry *entry, uint32 row, HyMapPlace *place)
 		place->full = false;
 		get_tid(dense_of(place->buffer)->tids[row % COL_VECTOR_ROWS], &tid);
 	}
+	return tid;
+}
+
+bool
+hy_map_lock(Relation rel, const HyEntry *entry, uint32 row, HyMapPlace *place)
+{
+	ItemPointerData tid = lock_place(rel, entry, row, place);
+
 	if (!ItemPointerIsValid(&tid))
 		return true;
 	hy_map_unlock(place);
@@ -298,26 +309,8 @@ bool
 hy_map_lock_entry(Relation rel, const HyEntry *entry, uint32 row, const ItemPointerData *tid,
 				  HyMapPlace *place)
 {
-	const HyMapRoot *root;
-	BlockNumber dense;
-	ItemPointerData now;
+	ItemPointerData now = lock_place(rel, entry, row, place);
 
-	ItemPointerSetInvalid(&now);
-	place->row = row;
-	place->dense = place->full = false;
-	place->buffer = lock_root(rel, entry, BUFFER_LOCK_EXCLUSIVE);
-	root = root_of(rel, place->buffer);
-	dense = root->dense;
-	place->at = find_in_list(root, row);
-	if (place->at >= 0)
-		get_tid(root->tids[place->at], &now);
-	if (!ItemPointerIsValid(&now) && dense != InvalidBlockNumber)
-	{
-		UnlockReleaseBuffer(place->buffer);
-		place->buffer = lock_dense(rel, entry, dense, row, BUFFER_LOCK_EXCLUSIVE);
-		place->dense = true;
-		get_tid(dense_of(place->buffer)->tids[row % COL_VECTOR_ROWS], &now);
-	}
 	if (memcmp(&now, tid, sizeof(now)) == 0)
 		return true;
 	hy_map_unlock(place);

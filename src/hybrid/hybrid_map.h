@@ -21,7 +21,7 @@ typedef struct HyMapAnswer
 	uint32 removals;
 } HyMapAnswer;
 
-/* HY_DEAD_TID of README.md */
+/* the place of a row that was born dead: README.md, "Freezing" */
 static inline void
 hy_dead_tid(ItemPointer tid)
 {
@@ -60,7 +60,7 @@ typedef struct HyMapPlace
 	bool dense;
 	bool full; /* there is no room: hy_map_grow */
 	uint32 row;
-	int at; /* hy_map_lock_entry: place in the list */
+	int at; /* place in the list, or -1 */
 } HyMapPlace;
 
 /* false: the row has an entry already, and nothing is locked */

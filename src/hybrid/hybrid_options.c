@@ -322,13 +322,19 @@ hy_options_read(Relation rel, HyOptions *options)
 }
 
 uint32
+hy_options_group_rows(const HyOptions *options)
+{
+	return options->row_group_rows > 0 ? options->row_group_rows : (uint32) hy_row_group_rows;
+}
+
+uint32
 hy_group_rows(Relation rel)
 {
 	HyOptions options;
 
 	hy_options_read(rel, &options);
 	list_free(options.sort_key);
-	return options.row_group_rows > 0 ? options.row_group_rows : (uint32) hy_row_group_rows;
+	return hy_options_group_rows(&options);
 }
 
 /* ---- does the table have what they are about? ---- */

@@ -49,6 +49,7 @@ extern void hy_options_read(Relation rel, HyOptions *options);
 
 /* rows of a full row group of this table */
 extern uint32 hy_group_rows(Relation rel);
+extern uint32 hy_options_group_rows(const HyOptions *options);
 
 /* the same by OID; false: nothing is set.  Does not lock the table. */
 extern bool hy_options_of(Oid relid, HyOptions *options);

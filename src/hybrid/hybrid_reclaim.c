@@ -67,8 +67,6 @@ count_headers(Relation rel, const HyEntry *entry, uint64 *bits)
 	HyMapItem *items;
 	uint32 idle = 0;
 
-	if (!hy_map_any(rel, entry))
-		return counts;
 	counts.headers = hy_map_list(rel, entry, 0, entry->rows, &items);
 	for (uint32 i = 0; i < counts.headers; i++)
 	{
@@ -138,14 +136,16 @@ static void
 look_at_group(Reclaim *reclaim, HyDirEntry *group)
 {
 	Size bytes = ((Size) group->entry.rows + 63) / 64 * sizeof(uint64);
-	bool room = reclaim->bytes + bytes <= (Size) maintenance_work_mem * 1024;
 	HyEntry entry = group->entry;
 	uint64 *bits = NULL;
-	Headers counts;
+	Headers counts = { 0 };
 
-	if (room && hy_map_any(reclaim->rel, &entry))
-		bits = MemoryContextAllocZero(reclaim->context, bytes);
-	counts = count_headers(reclaim->rel, &entry, bits);
+	if (hy_map_any(reclaim->rel, &entry))
+	{
+		if (reclaim->bytes + bytes <= (Size) maintenance_work_mem * 1024)
+			bits = MemoryContextAllocZero(reclaim->context, bytes);
+		counts = count_headers(reclaim->rel, &entry, bits);
+	}
 	entry.headers = counts.headers;
 	entry.dead_rows = counts.dead;
 	change_entry(reclaim->rel, group, &entry);

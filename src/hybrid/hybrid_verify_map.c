@@ -40,7 +40,6 @@ hy_map_check_begin(HyMapCheck *check, Relation rel, BufferAccessStrategy strateg
 	check->entries = entries;
 	check->count = count;
 	check->any = check->sorted = false;
-	check->context = CurrentMemoryContext;
 	check->claim_count = 0;
 	check->claim_room = 256;
 	check->claims = palloc(check->claim_room * sizeof(HyMapClaim));
@@ -378,8 +377,6 @@ is_lost(HyMapCheck *check, BlockNumber block, const FoundHeader *header)
 	HyMapAnswer answer;
 	ItemPointerData here;
 	HyEntry entry;
-	HeapTupleData tuple;
-	Buffer buffer;
 
 	ItemPointerSet(&here, block, header->offset);
 	if (found == NULL || found->entry.row_map == InvalidBlockNumber ||
@@ -390,19 +387,8 @@ is_lost(HyMapCheck *check, BlockNumber block, const FoundHeader *header)
 	if ((answer.found && ItemPointerEquals(&answer.tid, &here)) ||
 		!has_committed(check->rel, header->maker))
 		return false;
-	if (has_committed(check->rel, header->changer) || is_contested(check, &here, header->row))
-		return true;
-	switch (hy_header_look(check->rel, &entry, header->row, &tuple, &buffer))
-	{
-		case HY_HEADER_NONE:
-			return false;
-		case HY_HEADER_GONE:
-			return true;
-		case HY_HEADER_THERE:
-			UnlockReleaseBuffer(buffer);
-			break;
-	}
-	return false;
+	return has_committed(check->rel, header->changer) || is_contested(check, &here, header->row) ||
+		   hy_row_is_gone(check->rel, &entry, header->row);
 }
 
 void

@@ -24,9 +24,8 @@ typedef struct HyMapCheck
 	uint32 count;
 	HyRun *runs; /* of opaque pages, ascending; the metapage first */
 	uint32 run_count;
-	char *page; /* room for a copy of one */
-	bool any;	/* some group has rows with headers */
-	MemoryContext context;
+	char *page;			/* room for a copy of one */
+	bool any;			/* some group has rows with headers */
 	HyMapClaim *claims; /* of all maps; sorted by the first hy_map_check_headers */
 	uint64 claim_count;
 	uint64 claim_room;

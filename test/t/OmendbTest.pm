@@ -11,7 +11,7 @@ use Time::HiRes qw(usleep);
 
 use Exporter 'import';
 our @EXPORT = qw(modes preload_line new_node install agrees agrees_columns clean incomplete_splits zero_pages stats
-  install_hybrid hybrid_same hybrid_clean hybrid_groups kill_server
+  install_hybrid hybrid_same hybrid_clean hybrid_groups kill_server begin_statement wait_for_event end_statement
   slurp_bytes write_bytes);
 
 # Which WAL modes to test; OMENDB_MODES narrows it.
@@ -42,6 +42,35 @@ log_statement = none
 log_line_prefix = '%m [%p] %q%a '
 CONF
 	return $node;
+}
+
+# A session that has begun a statement; its backend's number is in {backend}.
+sub begin_statement
+{
+	my ($node, $sql) = @_;
+	my $session = $node->background_psql('postgres', on_error_stop => 0);
+
+	$session->{backend} = $session->query('SELECT pg_backend_pid()');
+	$session->query_until(qr/begun/, "\\echo begun\n$sql;\n");
+	return $session;
+}
+
+# until it waits for such an event
+sub wait_for_event
+{
+	my ($node, $session, $event) = @_;
+	return $node->poll_query_until('postgres', "SELECT concat_ws(' ', wait_event_type, wait_event) ~ '$event' FROM pg_stat_activity WHERE pid = $session->{backend}")
+	  || die "session does not wait for $event";
+}
+
+# the end of what the session was doing, and what it said
+sub end_statement
+{
+	my ($session) = @_;
+	my $out = $session->query('SELECT 1');
+
+	$session->quit;
+	return $out;
 }
 
 # The extension, and functions the tests ask.

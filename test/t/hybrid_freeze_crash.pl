@@ -111,32 +111,10 @@ sub thaw
 	return;
 }
 
-sub start_session
-{
-	my ($sql) = @_;
-	my $session = $node->background_psql('postgres', on_error_stop => 0);
+sub start_session { return begin_statement($node, @_) }
+sub wait_for { return wait_for_event($node, @_) }
 
-	$session->{backend} = $session->query('SELECT pg_backend_pid()');
-	$session->query_until(qr/begun/, "\\echo begun\n$sql;\n");
-	return $session;
-}
-
-sub wait_for
-{
-	my ($session, $event) = @_;
-	return $node->poll_query_until('postgres', "SELECT concat_ws(' ', wait_event_type, wait_event) ~ '$event' FROM pg_stat_activity WHERE pid = $session->{backend}")
-	  || die "session does not wait for $event";
-}
-
-# the end of what the session was doing
-sub finish
-{
-	my ($session) = @_;
-
-	$session->query('SELECT 1');
-	$session->quit;
-	return;
-}
+sub finish { return end_statement(@_) }
 
 # what others do between the reading of the rows and their marks; some of it comes to nothing
 my $round = 0;

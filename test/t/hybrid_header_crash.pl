@@ -110,22 +110,8 @@ sub strike
 }
 
 # A session that has begun a statement.
-sub start_session
-{
-	my ($sql) = @_;
-	my $session = $node->background_psql('postgres', on_error_stop => 0);
-
-	$session->{backend} = $session->query('SELECT pg_backend_pid()');
-	$session->query_until(qr/begun/, "\\echo begun\n$sql;\n");
-	return $session;
-}
-
-sub wait_for
-{
-	my ($session, $event) = @_;
-	return $node->poll_query_until('postgres', "SELECT concat_ws(' ', wait_event_type, wait_event) ~ '$event' FROM pg_stat_activity WHERE pid = $session->{backend}")
-	  || die "session does not wait for $event";
-}
+sub start_session { return begin_statement($node, @_) }
+sub wait_for { return wait_for_event($node, @_) }
 
 # A session that waits at a point until that is released.  Not by a lock: a map grows under one that allows no others.
 sub park
@@ -146,15 +132,7 @@ sub release
 	return;
 }
 
-# the end of what the session was doing
-sub finish
-{
-	my ($session) = @_;
-	my $out = $session->query('SELECT 1');
-
-	$session->quit;
-	return $out;
-}
+sub finish { return end_statement(@_) }
 
 # End by a signal from outside.
 sub interrupt
