@@ -441,7 +441,9 @@ CREATE FUNCTION row_groups(tab regclass,
 	OUT start_block bigint,
 	OUT stream_bytes bigint,
 	OUT raw_bytes bigint,
-	OUT encodings jsonb)
+	OUT encodings jsonb,
+	OUT dead_rows bigint,
+	OUT headers bigint)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'omendb_row_groups'
 	LANGUAGE C STRICT PARALLEL UNSAFE;
@@ -463,16 +465,45 @@ CREATE FUNCTION table_stats(tab regclass,
 COMMENT ON FUNCTION table_stats(regclass) IS
 	'rows and bytes of an omendb table: row groups, hot rows, free space';
 
+CREATE FUNCTION freeze_stats(tab regclass,
+	OUT last_freeze timestamptz,
+	OUT last_run timestamptz,
+	OUT rows_frozen bigint,
+	OUT left_hot jsonb,
+	OUT held_back_by text,
+	OUT not_frozen text)
+	AS 'MODULE_PATHNAME', 'omendb_freeze_stats'
+	LANGUAGE C STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION freeze_stats(regclass) IS
+	'what the last freezing of rows of an omendb table did, which rows it left hot, and why none are frozen now';
+
+CREATE FUNCTION column_stats(tab regclass,
+	OUT column_name text,
+	OUT encoding text,
+	OUT vectors bigint,
+	OUT bytes bigint)
+	RETURNS SETOF record
+	LANGUAGE SQL STRICT PARALLEL UNSAFE
+BEGIN ATOMIC
+	SELECT c.key, v.key, sum((c.value->'encodings'->>v.key)::bigint)::bigint, sum(v.value::bigint)::bigint
+	FROM row_groups(tab) g, jsonb_each(g.encodings) c, jsonb_each_text(c.value->'vector_bytes') v GROUP BY 1, 2
+	UNION ALL
+	SELECT c.key, NULL, NULL, sum((c.value->>'bytes')::bigint)::bigint FROM row_groups(tab) g, jsonb_each(g.encodings) c GROUP BY 1
+	ORDER BY 1, 4 DESC, 2;
+END;
+COMMENT ON FUNCTION column_stats(regclass) IS
+	'bytes of an omendb table''s row groups by column and encoding; encoding NULL = all of the column, its dictionaries included';
+
 -- Unlogged tables cannot be read on a standby, nor temporary ones of other sessions.
 CREATE VIEW tables AS
 	SELECT c.oid::regclass AS table_name, s.*,
-		round(s.raw_bytes::numeric / nullif(s.cold_bytes, 0), 1) AS ratio
-	FROM pg_class c, LATERAL table_stats(c.oid) s
+		round(s.raw_bytes::numeric / nullif(s.cold_bytes, 0), 1) AS ratio, f.*
+	FROM pg_class c, LATERAL table_stats(c.oid) s, LATERAL freeze_stats(c.oid) f
 	WHERE c.relkind IN ('r', 'm') AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'omendb')
 		AND NOT pg_is_other_temp_schema(c.relnamespace)
 		AND (c.relpersistence <> 'u' OR NOT pg_is_in_recovery());
 COMMENT ON VIEW tables IS
-	'omendb tables of this database: rows and bytes of row groups and hot rows';
+	'omendb tables of this database: rows and bytes of row groups and hot rows, and how freezing stands';
 
 CREATE PROCEDURE compact(tab regclass,
 	all_rows boolean DEFAULT false,
@@ -550,6 +581,10 @@ REVOKE EXECUTE ON FUNCTION row_groups(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION row_groups(regclass) TO pg_stat_scan_tables;
 REVOKE EXECUTE ON FUNCTION table_stats(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION table_stats(regclass) TO pg_stat_scan_tables;
+REVOKE EXECUTE ON FUNCTION freeze_stats(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION freeze_stats(regclass) TO pg_stat_scan_tables;
+REVOKE EXECUTE ON FUNCTION column_stats(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION column_stats(regclass) TO pg_stat_scan_tables;
 GRANT SELECT ON tables TO pg_stat_scan_tables;
 GRANT SELECT ON options TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION "check"(regclass) FROM PUBLIC;

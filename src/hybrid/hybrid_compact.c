@@ -22,6 +22,7 @@
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_freeze.h"
 #include "hybrid/hybrid_options.h"
+#include "hybrid/hybrid_report.h"
 
 PG_FUNCTION_INFO_V1(omendb_compact);
 
@@ -125,7 +126,6 @@ omendb_compact(PG_FUNCTION_ARGS)
 	ereport(PG_GETARG_BOOL(2) ? INFO : DEBUG1,
 			(errmsg("\"%s\": froze " UINT64_FORMAT " rows in " UINT64_FORMAT " row groups",
 					get_rel_name(relid), freeze.rows, freeze.groups),
-			 errdetail("%llu rows were changed meanwhile and are hot still.",
-					   (unsigned long long) freeze.changed_rows)));
+			 errdetail("%s.", hy_report_left(&freeze))));
 	PG_RETURN_VOID();
 }

@@ -477,6 +477,9 @@ patch_meta(HyChange *change, HyPatch *patch, bool entries)
 	if (last > 0)
 		hy_patch_add(patch, RG_PAGE_PAYLOAD_OFF + offsetof(HyMeta, column_units), new->column_units,
 					 (uint32) (last * sizeof(uint32)));
+	if (memcmp(&new->report, &old->report, sizeof(HyFreezeReport)) != 0)
+		hy_patch_add(patch, RG_PAGE_PAYLOAD_OFF + offsetof(HyMeta, report), &new->report,
+					 sizeof(HyFreezeReport));
 }
 
 void

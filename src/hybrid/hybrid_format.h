@@ -25,6 +25,51 @@
 /* unit of column_units: bytes, each group's column rounded up */
 #define HY_COLUMN_UNIT 256
 
+/* why a hot row was not frozen: README.md, "Reports" */
+typedef enum HyLeft
+{
+	HY_LEFT_YOUNG = 0, /* some snapshot may not see its transaction yet, or that is still running */
+	HY_LEFT_IN_USE = 1,	 /* somebody was changing or locking it */
+	HY_LEFT_CHANGED = 2, /* it was changed or locked while its group was being written */
+	HY_LEFT_LARGE = 3,	 /* too large for a group, or for a header */
+	HY_LEFT_KEPT = 4,	 /* option keep_hot_rows */
+	HY_LEFT_AGE = 5,	 /* option freeze_after */
+	HY_LEFT_REST = 6	 /* they do not fill a group */
+} HyLeft;
+
+#define HY_LEFT_COUNT 8 /* one is reserved */
+
+/* who kept HY_LEFT_YOUNG rows from being frozen */
+typedef enum HyHolder
+{
+	HY_HOLDER_UNKNOWN = 0, /* nobody any more */
+	HY_HOLDER_SESSION = 1,
+	HY_HOLDER_STANDBY = 2, /* by hot_standby_feedback */
+	HY_HOLDER_PREPARED = 3,
+	HY_HOLDER_SLOT = 4
+} HyHolder;
+
+#define HY_REPORT_COMPLETE 0x0001  /* the run came to its end: `left` counts all hot rows */
+#define HY_REPORT_NO_WORKER 0x0002 /* since then VACUUM has asked for a worker in vain */
+
+/*
+ * What the last run of freezing found: for people to read, never an answer.  Written as the run goes on, whatever becomes of
+ * the transaction; all zero before the first.
+ */
+typedef struct HyFreezeReport
+{
+	int64 run_at;	 /* TimestampTz: when it wrote this */
+	int64 frozen_at; /* when a run has last frozen rows; 0 = never */
+	uint64 rows;	 /* it froze */
+	uint64 groups;
+	uint64 left[HY_LEFT_COUNT];
+	uint32 horizon; /* rows of transactions not before this xid were too young */
+	int32 holder_pid;
+	uint16 holder; /* HyHolder */
+	uint16 flags;
+	uint32 reserved;
+} HyFreezeReport;
+
 /* at RG_PAGE_PAYLOAD_OFF of block 0 */
 typedef struct HyMeta
 {
@@ -58,6 +103,7 @@ typedef struct HyMeta
 	uint32 reserved0;
 	uint64 reserved[8]; /* zero */
 	uint32 column_units[HY_COLUMNS_MAX];
+	HyFreezeReport report;
 } HyMeta;
 
 StaticAssertDecl(sizeof(HyMeta) <= RG_PAGE_PAYLOAD, "metapage fits");

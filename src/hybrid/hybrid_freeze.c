@@ -40,6 +40,7 @@
 #include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_mark.h"
 #include "hybrid/hybrid_options.h"
+#include "hybrid/hybrid_report.h"
 #include "hybrid/hybrid_sort.h"
 #include "hybrid/hybrid_tid.h"
 #include "hybrid/hybrid_write.h"
@@ -64,7 +65,9 @@ typedef struct Freezer
 	int sort_columns;
 	AttrNumber sort_numbers[HY_SORT_KEY_MAX];
 	TimestampTz committed_before; /* option freeze_after */
+	int64 age;					  /* the same as microseconds */
 	TransactionId aged_xid;		  /* asked last, and the answer */
+	TimestampTz aged_at;
 	bool aged;
 	uint32 wanted; /* rows at which the group is full */
 	bool
@@ -76,6 +79,8 @@ typedef struct Freezer
 	Datum *values;
 	bool *nulls;
 	List *toasted; /* copies of marked tuples that have chunks in the toast table */
+	/* rows of the page at hand that stay hot, by HyLeft: they count once the page is done with */
+	uint32 page_left[HY_LEFT_COUNT];
 } Freezer;
 
 /* a row that a header has room for, whatever its alignment */
@@ -109,25 +114,28 @@ read_options(Freezer *fr, const HyFreeze *freeze)
 	fr->sort_columns =
 		hy_sort_columns(fr->rel, fr->options.sort_key, freeze->groups == 0, fr->sort_numbers);
 	if (fr->options.has_freeze_after)
+	{
+		TimestampTz now = GetCurrentTimestamp();
+
 		fr->committed_before = DatumGetTimestampTz(
-			DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
+			DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(now),
 								IntervalPGetDatum(&fr->options.freeze_after)));
+		fr->age = now - fr->committed_before;
+	}
 }
 
 /* option freeze_after: did the transaction that wrote a row commit long enough ago? */
 static bool
 is_aged(Freezer *fr, TransactionId xmin)
 {
-	TimestampTz committed;
-
 	if (!fr->options.has_freeze_after || !TransactionIdIsNormal(xmin))
 		return true;
 	if (xmin != fr->aged_xid)
 	{
 		fr->aged_xid = xmin;
 		/* what is not known is older than all that is kept, or than the setting */
-		fr->aged = !TransactionIdGetCommitTsData(xmin, &committed, NULL) ||
-				   committed <= fr->committed_before;
+		fr->aged = !TransactionIdGetCommitTsData(xmin, &fr->aged_at, NULL) ||
+				   fr->aged_at <= fr->committed_before;
 	}
 	return fr->aged;
 }
@@ -203,6 +211,7 @@ find_kept(Freezer *fr, const HyHotReader *reader, HyFreeze *freeze)
 		if ((uint64) count >= left)
 		{
 			ItemPointerSet(&freeze->kept, block, offsets[count - (int) left]);
+			freeze->left[HY_LEFT_KEPT] = fr->options.keep_hot_rows;
 			return;
 		}
 		left -= (uint64) count;
@@ -210,6 +219,7 @@ find_kept(Freezer *fr, const HyHotReader *reader, HyFreeze *freeze)
 	/* there are no more than these */
 	if (left > 0)
 		ItemPointerSet(&freeze->kept, 0, FirstOffsetNumber);
+	freeze->left[HY_LEFT_KEPT] = fr->options.keep_hot_rows - left;
 }
 
 static bool
@@ -222,73 +232,58 @@ is_kept(const HyFreeze *freeze, BlockNumber block, OffsetNumber offset)
 		   ItemPointerCompare(&tid, unconstify(ItemPointerData *, &freeze->kept)) >= 0;
 }
 
-/* ---- progress ---- */
-
-/*
- * Freezing shows in pg_stat_progress_vacuum, whose columns mean about the same for it; the view omendb.compact_progress
- * knows it by PROGRESS_OURS and reads the rest, too.
- */
-#define PROGRESS_STEP 15
-#define PROGRESS_GROUPS 16
-#define PROGRESS_ROWS 17
-#define PROGRESS_GROUP_ROWS 18
-#define PROGRESS_OURS 19
-
-typedef enum FreezeStep
-{
-	STEP_GATHER = 1,
-	STEP_WRITE = 2,
-	STEP_INDEXES = 3,
-	STEP_MARK = 4
-} FreezeStep;
-
-static void
-report_begin(const Freezer *fr, const HyFreeze *freeze)
-{
-	const int params[] = { PROGRESS_OURS, PROGRESS_GROUPS, PROGRESS_ROWS,
-						   PROGRESS_VACUUM_TOTAL_HEAP_BLKS };
-	const int64 values[] = { 1, (int64) freeze->groups, (int64) freeze->rows,
-							 RelationGetNumberOfBlocks(fr->rel) };
-
-	pgstat_progress_start_command(PROGRESS_COMMAND_VACUUM, RelationGetRelid(fr->rel));
-	pgstat_progress_update_multi_param(lengthof(params), params, values);
-}
-
-static void
-report_step(const Freezer *fr, FreezeStep step)
-{
-	const int params[] = { PROGRESS_STEP, PROGRESS_GROUP_ROWS, PROGRESS_VACUUM_PHASE };
-	const int64 values[] = { step, fr->count,
-							 step == STEP_GATHER	? PROGRESS_VACUUM_PHASE_SCAN_HEAP
-							 : step == STEP_INDEXES ? PROGRESS_VACUUM_PHASE_VACUUM_INDEX
-													: PROGRESS_VACUUM_PHASE_VACUUM_HEAP };
-
-	pgstat_progress_update_multi_param(lengthof(params), params, values);
-}
-
 /* ---- 1. gather ---- */
+
+/* can this tuple of a locked page be frozen?  If it is a row that cannot, it is counted. */
+static bool
+choose_row(Freezer *fr, HeapTuple tuple, Buffer buffer)
+{
+	switch (HeapTupleSatisfiesVacuum(tuple, fr->oldest_xmin, buffer))
+	{
+		case HEAPTUPLE_LIVE:
+			break;
+		case HEAPTUPLE_INSERT_IN_PROGRESS:
+			fr->page_left[HY_LEFT_YOUNG]++;
+			return false;
+		case HEAPTUPLE_DELETE_IN_PROGRESS:
+			fr->page_left[HY_LEFT_IN_USE]++;
+			return false;
+		case HEAPTUPLE_RECENTLY_DEAD:
+		case HEAPTUPLE_DEAD:
+			return false;
+	}
+	/* a snapshot that does not see the freezer sees this version, and no earlier one */
+	if (TransactionIdIsNormal(HeapTupleHeaderGetXmin(tuple->t_data)) &&
+		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), fr->oldest_xmin))
+	{
+		fr->page_left[HY_LEFT_YOUNG]++;
+		return false;
+	}
+	/* has anybody locked it, who would be in the way of its mark? */
+	if (HeapTupleSatisfiesUpdate(tuple, GetCurrentCommandId(false), buffer) != TM_Ok)
+	{
+		fr->page_left[HY_LEFT_IN_USE]++;
+		return false;
+	}
+	return true;
+}
 
 /* rows of a locked page that can be frozen; their number */
 static int
-choose_rows(Freezer *fr, Buffer buffer, OffsetNumber *offsets)
+choose_rows(Freezer *fr, const HyFreeze *freeze, Buffer buffer, OffsetNumber *offsets)
 {
 	OffsetNumber last = last_offset(buffer);
 	int count = 0;
 
+	memset(fr->page_left, 0, sizeof(fr->page_left));
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
 	{
 		HeapTupleData tuple;
 
-		/* the last question is whether anybody has it locked, who would be in the way of its mark */
-		if (!tuple_at(fr, buffer, offset, &tuple) ||
-			HeapTupleSatisfiesVacuum(&tuple, fr->oldest_xmin, buffer) != HEAPTUPLE_LIVE ||
-			HeapTupleSatisfiesUpdate(&tuple, GetCurrentCommandId(false), buffer) != TM_Ok)
-			continue;
-		/* a snapshot that does not see the freezer sees this version, and no earlier one */
-		if (TransactionIdIsNormal(HeapTupleHeaderGetXmin(tuple.t_data)) &&
-			!TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple.t_data), fr->oldest_xmin))
-			continue;
-		offsets[count++] = offset;
+		if (is_kept(freeze, BufferGetBlockNumber(buffer), offset))
+			break;
+		if (tuple_at(fr, buffer, offset, &tuple) && choose_row(fr, &tuple, buffer))
+			offsets[count++] = offset;
 	}
 	return count;
 }
@@ -339,9 +334,19 @@ is_full(const Freezer *fr)
 	return memory >= (Size) maintenance_work_mem * 1024 && fr->count >= HY_EARLY_GROUP_ROWS;
 }
 
+/* option freeze_after keeps a row hot, by the answer of is_aged */
+static void
+count_young(Freezer *fr, HyFreeze *freeze)
+{
+	/* when as many rows as fill a group, with those that are old enough already, will be so */
+	if (fr->count + freeze->left[HY_LEFT_AGE] + fr->page_left[HY_LEFT_AGE] < fr->wanted)
+		freeze->ripe_at = Max(freeze->ripe_at, fr->aged_at + fr->age);
+	fr->page_left[HY_LEFT_AGE]++;
+}
+
 /* the rows of one page */
 static void
-gather_page(Freezer *fr, const HyFreeze *freeze, BlockNumber block)
+gather_page(Freezer *fr, HyFreeze *freeze, BlockNumber block)
 {
 	PGAlignedBlock copy;
 	OffsetNumber offsets[MaxHeapTuplesPerPage];
@@ -350,12 +355,12 @@ gather_page(Freezer *fr, const HyFreeze *freeze, BlockNumber block)
 
 	buffer = ReadBufferExtended(fr->rel, MAIN_FORKNUM, block, RBM_NORMAL, fr->strategy);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	count = choose_rows(fr, buffer, offsets);
+	count = choose_rows(fr, freeze, buffer, offsets);
 	/* values are read from a copy: toast cannot be fetched under the lock */
 	if (count > 0)
 		memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
 	UnlockReleaseBuffer(buffer);
-	for (int i = 0; i < count && fr->count < fr->wanted && !is_kept(freeze, block, offsets[i]); i++)
+	for (int i = 0; i < count && fr->count < fr->wanted; i++)
 	{
 		ItemId item = PageGetItemId((Page) copy.data, offsets[i]);
 		HotRow *row = &fr->rows[fr->count];
@@ -365,8 +370,16 @@ gather_page(Freezer *fr, const HyFreeze *freeze, BlockNumber block)
 		tuple.t_len = ItemIdGetLength(item);
 		tuple.t_tableOid = RelationGetRelid(fr->rel);
 		ItemPointerSet(&tuple.t_self, block, offsets[i]);
-		if (!is_aged(fr, HeapTupleHeaderGetXmin(tuple.t_data)) || !take_row(fr, &tuple))
+		if (!is_aged(fr, HeapTupleHeaderGetXmin(tuple.t_data)))
+		{
+			count_young(fr, freeze);
 			continue;
+		}
+		if (!take_row(fr, &tuple))
+		{
+			fr->page_left[HY_LEFT_LARGE]++;
+			continue;
+		}
 		row->block = block;
 		row->offset = offsets[i];
 		row->position = fr->count;
@@ -383,7 +396,8 @@ gather(Freezer *fr, HyFreeze *freeze)
 	HyHotReader reader;
 	BlockNumber block;
 
-	fr->oldest_xmin = GetOldestNonRemovableTransactionId(fr->rel);
+	fr->oldest_xmin = freeze->horizon = GetOldestNonRemovableTransactionId(fr->rel);
+	freeze->group_rows = fr->wanted;
 	hy_hot_init(&reader, fr->rel, hy_directory(fr->rel), SnapshotAny,
 				RelationGetNumberOfBlocks(fr->rel), NULL);
 	if (!freeze->kept_known)
@@ -395,12 +409,17 @@ gather(Freezer *fr, HyFreeze *freeze)
 		CHECK_FOR_INTERRUPTS();
 		pgstat_progress_update_param(PROGRESS_VACUUM_HEAP_BLKS_SCANNED, block);
 		gather_page(fr, freeze, block);
-		/* the page may have more */
 		freeze->next = block;
+		/* the page may have more: then the next transaction looks at it again */
+		for (int i = 0; i < HY_LEFT_COUNT && !is_full(fr); i++)
+			freeze->left[i] += fr->page_left[i];
 	}
 	if (reader.runs != NULL)
 		pfree(reader.runs);
-	return fr->count > 0 && (is_full(fr) || freeze->all_rows);
+	if (fr->count > 0 && (is_full(fr) || freeze->all_rows))
+		return true;
+	freeze->left[HY_LEFT_REST] = fr->count;
+	return false;
 }
 
 /* ---- 2. write the group ---- */
@@ -684,14 +703,14 @@ freeze_as_owner(Freezer *fr, HyFreeze *freeze)
 {
 	uint32 marked;
 
-	report_step(fr, STEP_WRITE);
+	hy_progress_step(HY_STEP_WRITE, fr->count);
 	lock_toast(fr);
 	if (fr->sort_columns > 0)
 		sort_rows(fr);
 	write_group(fr);
-	report_step(fr, STEP_INDEXES);
+	hy_progress_step(HY_STEP_INDEXES, fr->count);
 	insert_all_entries(fr);
-	report_step(fr, STEP_MARK);
+	hy_progress_step(HY_STEP_MARK, fr->count);
 	clear_visibility_map(fr);
 	marked = mark_all(fr);
 	bury(fr);
@@ -700,7 +719,7 @@ freeze_as_owner(Freezer *fr, HyFreeze *freeze)
 	TransferPredicateLocksToHeapRelation(fr->rel);
 	STOP_POINT("hybrid_freeze_marked");
 	freeze->rows += marked;
-	freeze->changed_rows += fr->count - marked;
+	freeze->left[HY_LEFT_CHANGED] += fr->count - marked;
 	freeze->groups++;
 	/* all of its rows were changed: there is no hurry to try again */
 	return marked > 0;
@@ -727,8 +746,8 @@ hy_freeze_group(Relation rel, HyFreeze *freeze)
 	fr.values = palloc((Size) Max(natts, 1) * sizeof(Datum));
 	fr.nulls = palloc((Size) Max(natts, 1) * sizeof(bool));
 	hy_set_freeze_front(rel, freeze->groups > 0 ? freeze->next : 0);
-	report_begin(&fr, freeze);
-	report_step(&fr, STEP_GATHER);
+	hy_progress_begin(rel, freeze);
+	hy_progress_step(HY_STEP_GATHER, 0);
 	enough = gather(&fr, freeze);
 	if (enough)
 	{
@@ -746,6 +765,7 @@ hy_freeze_group(Relation rel, HyFreeze *freeze)
 		AtEOXact_GUC(false, nest_level);
 		SetUserIdAndSecContext(user, security);
 	}
+	hy_report_write(rel, freeze, !enough);
 	pgstat_progress_end_command();
 	FreeAccessStrategy(fr.strategy);
 	MemoryContextSwitchTo(old);

@@ -118,29 +118,43 @@ encoding_name(uint8 encoding)
 	return "unknown";
 }
 
-/* "name": {"encodings": {"bit-packed": 128}, "bytes": n, "nulls": n} */
+/* "bit-packed": n, ... of the encodings that there are */
+static void
+describe_encodings(StringInfo buf, const uint64 *counts, const uint64 *values)
+{
+	const char *separator = "";
+
+	for (uint32 i = 0; i < COL_ENC_COUNT; i++)
+	{
+		if (counts[i] == 0)
+			continue;
+		appendStringInfo(buf, "%s\"%s\": " UINT64_FORMAT, separator, encoding_name((uint8) i),
+						 values[i]);
+		separator = ", ";
+	}
+}
+
+/* "name": {"encodings": {"bit-packed": 128}, "vector_bytes": {"bit-packed": n}, "bytes": n, "nulls": n} */
 static void
 describe_column(StringInfo buf, RgGroup *group, int column, const char *name)
 {
 	const ColDesc *desc = rg_column(group, column);
-	uint32 counts[COL_ENC_COUNT] = { 0 };
-	const char *separator = "";
+	uint64 counts[COL_ENC_COUNT] = { 0 };
+	uint64 bytes[COL_ENC_COUNT] = { 0 };
 
 	for (uint32 i = 0; i < rg_header(group)->vectors; i++)
 	{
 		const ColVector *vector = rg_vector_header(group, column, i);
+		uint8 encoding = vector == NULL ? COL_ENC_NULLS : vector->encoding;
 
-		counts[vector == NULL ? COL_ENC_NULLS : vector->encoding]++;
+		counts[encoding]++;
+		bytes[encoding] += sizeof(ColVector) + (vector == NULL ? 0 : vector->bytes);
 	}
 	escape_json(buf, name);
 	appendStringInfoString(buf, ": {\"encodings\": {");
-	for (uint32 i = 0; i < lengthof(counts); i++)
-	{
-		if (counts[i] == 0)
-			continue;
-		appendStringInfo(buf, "%s\"%s\": %u", separator, encoding_name((uint8) i), counts[i]);
-		separator = ", ";
-	}
+	describe_encodings(buf, counts, counts);
+	appendStringInfoString(buf, "}, \"vector_bytes\": {");
+	describe_encodings(buf, counts, bytes);
 	appendStringInfo(buf, "}, \"bytes\": " UINT64_FORMAT ", \"nulls\": %u", desc->chunk_bytes,
 					 desc->null_count);
 	if (desc->flags & COL_FLAG_NUMERIC)
@@ -234,8 +248,8 @@ omendb_row_groups(PG_FUNCTION_ARGS)
 	{
 		const HyEntry *entry = &entries[i].entry;
 		bool group = entry->state == HY_GROUP;
-		Datum values[10];
-		bool nulls[10] = { false };
+		Datum values[12];
+		bool nulls[12] = { false };
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
@@ -248,8 +262,10 @@ omendb_row_groups(PG_FUNCTION_ARGS)
 		values[6] = Int64GetDatum((int64) entry->start);
 		values[7] = Int64GetDatum((int64) entry->stream_bytes);
 		values[8] = Int64GetDatum((int64) entry->raw_bytes);
+		values[10] = Int64GetDatum((int64) entry->dead_rows);
+		values[11] = Int64GetDatum((int64) entry->headers);
 		nulls[0] = !group && entry->state != HY_LOADING;
-		nulls[1] = nulls[2] = nulls[7] = nulls[8] = !group;
+		nulls[1] = nulls[2] = nulls[7] = nulls[8] = nulls[10] = nulls[11] = !group;
 		/* pages of a group that nobody sees may be overwritten under our eyes */
 		nulls[9] = !group || !hy_entry_visible(rel, entry, GetActiveSnapshot());
 		nulls[4] = nulls[0];

@@ -28,6 +28,7 @@
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_freeze.h"
 #include "hybrid/hybrid_options.h"
+#include "hybrid/hybrid_report.h"
 #include "hybrid/hybrid_worker.h"
 
 bool hy_freeze_enabled = true;
@@ -69,6 +70,31 @@ unlock(Oid relid)
 	LockRelease(&tag, ExclusiveLock, true);
 }
 
+const char *const hy_too_few_rows = "Its hot rows do not fill a row group";
+
+const char *
+hy_worker_refuses(Relation rel, double hot_rows)
+{
+	const char *reason = hy_cannot_freeze(rel);
+	HyOptions options;
+	double group_rows;
+
+	if (reason != NULL)
+		return reason;
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		return "It is a temporary table, which only omendb.compact freezes";
+	if (!hy_freeze_enabled)
+		return "Setting omendb.auto_freeze is off";
+	hy_options_read(rel, &options);
+	if (!options.auto_freeze)
+		return "Its option auto_freeze is off";
+	/* what the worker will go by is the setting of the database, not one of this session */
+	group_rows = options.row_group_rows > 0
+					 ? options.row_group_rows
+					 : strtod(GetConfigOptionResetString("omendb.row_group_rows"), NULL);
+	return hot_rows < group_rows + (double) options.keep_hot_rows ? hy_too_few_rows : NULL;
+}
+
 pg_noinline void
 hy_worker_request(Relation rel, double hot_rows)
 {
@@ -77,19 +103,8 @@ hy_worker_request(Relation rel, double hot_rows)
 								.bgw_start_time = BgWorkerStart_RecoveryFinished,
 								.bgw_restart_time = BGW_NEVER_RESTART };
 	WorkerTask task = { .database = MyDatabaseId, .relid = RelationGetRelid(rel) };
-	HyOptions options;
-	double group_rows;
 
-	hy_options_read(rel, &options);
-	/* what the worker will go by is the setting of the database, not one of this session */
-	group_rows = options.row_group_rows > 0
-					 ? options.row_group_rows
-					 : strtod(GetConfigOptionResetString("omendb.row_group_rows"), NULL);
-	if (!hy_freeze_enabled || !options.auto_freeze ||
-		hot_rows < group_rows + (double) options.keep_hot_rows ||
-		rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP || hy_cannot_freeze(rel) != NULL)
-		return;
-	if (!try_lock(task.relid))
+	if (hy_worker_refuses(rel, hot_rows) != NULL || !try_lock(task.relid))
 		return;
 	unlock(task.relid);
 	strlcpy(worker.bgw_library_name, "omendb", sizeof(worker.bgw_library_name));
@@ -98,9 +113,12 @@ hy_worker_request(Relation rel, double hot_rows)
 	strlcpy(worker.bgw_type, "omendb freezer", sizeof(worker.bgw_type));
 	memcpy(worker.bgw_extra, &task, sizeof(task));
 	if (!RegisterDynamicBackgroundWorker(&worker, NULL))
+	{
 		ereport(DEBUG1, (errmsg("no background worker is free to freeze rows of table \"%s\"",
 								RelationGetRelationName(rel)),
 						 errhint("Raise max_worker_processes.")));
+		hy_report_no_worker(rel);
+	}
 }
 
 /*
@@ -182,6 +200,7 @@ omendb_freeze_worker(Datum arg)
 		CHECK_FOR_INTERRUPTS();
 	ereport(DEBUG1,
 			(errmsg("froze " UINT64_FORMAT " rows of table %u in " UINT64_FORMAT " row groups",
-					freeze.rows, task.relid, freeze.groups)));
+					freeze.rows, task.relid, freeze.groups),
+			 errdetail("%s.", hy_report_left(&freeze))));
 	unlock(task.relid);
 }

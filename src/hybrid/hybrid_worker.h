@@ -11,6 +11,14 @@
 extern bool hy_freeze_enabled;
 
 /*
+ * hy_worker_refuses --- why VACUUM, which has found so many hot rows, does not have them frozen: a constant sentence without its period; NULL: it
+ * does.  By this session's settings, but for the size of groups: workers go by that of the database.
+ */
+extern const char *hy_worker_refuses(Relation rel, double hot_rows);
+/* the last reason it looks for */
+extern const char *const hy_too_few_rows;
+
+/*
  * hy_worker_request --- start a worker that freezes the full groups of this table, which has so many hot rows.
  *
  * Does nothing if they do not fill a group, if one is at work on the table already, or if the server has no worker left:

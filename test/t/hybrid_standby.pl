@@ -311,6 +311,41 @@ sub cold_changes
 }
 
 # The primary dies with a load at each point; the standby takes over and puts it in order.
+# What freezing says of itself can be read on the standby; it tells who held the horizon back, also when that is the standby.
+sub reports
+{
+	my ($mode) = @_;
+	my $sql = q{SELECT last_freeze IS NOT NULL, rows_frozen, left_hot, held_back_by FROM omendb.freeze_stats('report')};
+	my $held = sub {
+		my ($what, $expected) = @_;
+
+		query(q{INSERT INTO report SELECT generate_series(1, 7)});
+		query(q{CALL omendb.compact('report', true)});
+		like(query($sql), $expected, "$mode: freezing says that $what holds it back");
+		$primary->wait_for_catchup($standby);
+		is($standby->safe_psql('postgres', $sql), query($sql), "$mode: and so it does on the standby");
+	};
+
+	query(q{CREATE TABLE report (id int) USING omendb WITH (autovacuum_enabled = off); INSERT INTO report SELECT generate_series(1, 100)});
+	query(q{BEGIN; INSERT INTO report VALUES (0); PREPARE TRANSACTION 'report'});
+	$held->('a prepared transaction', qr/^t\|100\|\{"young": 8\}\|prepared transaction$/);
+	query(q{COMMIT PREPARED 'report'; CALL omendb.compact('report', true)});
+	is(query($sql), 't|8|{}|', "$mode: and nothing does");
+	my $session = $standby->background_psql('postgres');
+	$session->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM report');
+	$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nwal_receiver_status_interval = 1");
+	$standby->reload;
+	$primary->poll_query_until('postgres', 'SELECT count(*) = 1 FROM pg_stat_replication WHERE backend_xmin IS NOT NULL');
+	# the xid that the standby's snapshot is from before
+	$held->('the standby', qr/^t\|0\|\{"young": 7\}\|standby of walsender \d+$/);
+	$session->quit;
+	$standby->append_conf('postgresql.conf', 'hot_standby_feedback = off');
+	$standby->reload;
+	$primary->poll_query_until('postgres', 'SELECT count(*) = 1 FROM pg_stat_replication WHERE backend_xmin IS NULL');
+	query('DROP TABLE report');
+	return;
+}
+
 sub promotion
 {
 	my ($mode) = @_;
@@ -376,6 +411,7 @@ for my $mode (modes())
 	start_pair($mode);
 	operations($mode);
 	cold_changes($mode);
+	reports($mode);
 	promotion($mode);
 	$primary->stop;
 	unlike(slurp_file($_->logfile), qr/PANIC|TRAP:|inconsistent page found/, "$mode: log of " . $_->name)
