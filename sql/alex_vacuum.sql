@@ -45,6 +45,25 @@ INSERT INTO vacuum_t SELECT g FROM generate_series(90001, 95000) g;
 SELECT omendb.alex_check('vacuum_k', true);
 SELECT count(*), sum(k) FROM (SELECT k FROM vacuum_t ORDER BY k OFFSET 0) s;
 
+-- pages without free bytes: marks take the place of dead bits, scans go on, the rows come back into their places
+CREATE TABLE vacuum_full (k int8) WITH (autovacuum_enabled = off);
+INSERT INTO vacuum_full SELECT g FROM generate_series(1, 50000) g ORDER BY hashint8(g), g;
+CREATE INDEX vacuum_full_k ON vacuum_full USING alex (k) WITH (fillfactor = 100);
+CREATE TEMP TABLE vacuum_full_places AS SELECT ctid AS place, k FROM vacuum_full WHERE k % 20 = 0;
+DELETE FROM vacuum_full WHERE k % 20 = 0;
+VACUUM (INDEX_CLEANUP ON) vacuum_full;
+SELECT omendb.alex_check('vacuum_full_k', true);
+SELECT sum(entries) AS entries, sum(removed) AS removed FROM omendb.alex_stats('vacuum_full_k') WHERE level = 0;
+DELETE FROM vacuum_full WHERE k % 20 = 1;
+SELECT count(*), sum(k) FROM (SELECT k FROM vacuum_full ORDER BY k OFFSET 0) s;
+SELECT count(*), sum(k) FROM (SELECT k FROM vacuum_full ORDER BY k DESC OFFSET 0) s;
+INSERT INTO vacuum_full SELECT k FROM vacuum_full_places ORDER BY place;
+SELECT count(*) > 0 AS same_place FROM vacuum_full t JOIN vacuum_full_places p ON t.k = p.k AND t.ctid = p.place;
+SELECT omendb.alex_check('vacuum_full_k', true);
+VACUUM (INDEX_CLEANUP ON) vacuum_full;
+SELECT omendb.alex_check('vacuum_full_k', true);
+SELECT count(*), sum(k) FROM (SELECT k FROM vacuum_full ORDER BY k OFFSET 0) s;
+
 -- updates that move rows: duplicates of a key under other places
 CREATE TABLE vacuum_u (k int4, v int4) WITH (autovacuum_enabled = off);
 INSERT INTO vacuum_u SELECT g % 100, g FROM generate_series(1, 20000) g;
@@ -74,4 +93,4 @@ UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 'vacuum_u_v
 SELECT omendb.alex_check('vacuum_u_v');
 SELECT * FROM omendb.alex_stats('vacuum_u_v');
 
-DROP TABLE vacuum_t, vacuum_u;
+DROP TABLE vacuum_t, vacuum_full, vacuum_u;

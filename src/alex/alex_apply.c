@@ -130,6 +130,7 @@ begin_image(char *image, const char *page)
 	memset(image, 0, BLCKSZ);
 	memcpy(image, page, ALEX_DIR_OFF(form));
 	memcpy(image + ALEX_SPECIAL_OFF, page + ALEX_SPECIAL_OFF, sizeof(AlexPageOpaque));
+	alex_opaque(image)->version = ALEX_VERSION;
 }
 
 static void
@@ -331,6 +332,7 @@ become_left(char *page, uint32 right, AlexKey key, uint64 tag)
 	alex_opaque(page)->right = right;
 	alex_page_set_high(page, key, tag);
 	alex_opaque(page)->flags |= ALEX_INCOMPLETE_SPLIT;
+	alex_opaque(page)->version = ALEX_VERSION;
 }
 
 static bool
@@ -423,6 +425,45 @@ mark_areas(const char *page, const uint8 *drops)
 		(uint16) (ALEX_SPECIAL_OFF - (n->ngap ? ALEX_GAP_HEADER_BYTES + n->ngap * raw : 0));
 }
 
+/*
+ * May the blocks that lose entries get a column of removed bits beside their dead bits?  Only free
+ * bytes are taken for it.
+ */
+static bool
+removed_columns_fit(const char *page, const uint8 *drops)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	uint32 bytes = 0;
+
+	for (uint32 b = 0; b < o->nblocks; b++)
+	{
+		const AlexBlockDesc *d = alex_dir_desc(page, b);
+		bool any = false;
+
+		for (uint32 i = 0; i < d->n && !any; i++)
+			any = bitmap_test(drops, d->cum + i);
+		if (any && !(d->enc & ALEX_ENC_REMOVED))
+			bytes += ((uint32) d->n + 7) / 8;
+	}
+	return bytes <= (uint32) (alex_header(page)->upper - alex_header(page)->lower);
+}
+
+/* the removed bits of a block: those it has and the dropped entries; returns how many are set */
+static uint32
+mark_bits(const AlexBlock *blk, const uint8 *drops, uint8 *removed)
+{
+	uint32 count = 0;
+
+	memset(removed, 0, (blk->n + 7) / 8);
+	for (uint32 i = 0; i < blk->n; i++)
+		if (bitmap_test(drops, blk->cum + i) || (blk->removed && bitmap_test(blk->removed, i)))
+		{
+			bitmap_set(removed, i);
+			count++;
+		}
+	return count;
+}
+
 static bool
 apply_mark(char *page, const char *p, uint32 len)
 {
@@ -432,10 +473,16 @@ apply_mark(char *page, const char *p, uint32 len)
 	AlexForm form = alex_page_form(page);
 	uint32 bits = alex_page_entries(page);
 	uint32 off = ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form);
+	bool columns;
 
 	if (bits > ALEX_ITEMS_MAX || len != (bits + 7) / 8)
 		return false;
 	memcpy(drops, p, len);
+	/* the counts are indexes into drops */
+	for (uint32 b = 0; b < o->nblocks; b++)
+		if (alex_dir_desc(page, b)->cum + alex_dir_desc(page, b)->n > o->nbase)
+			return false;
+	columns = removed_columns_fit(page, drops);
 	begin_image(apply_image, page);
 	/* the directory, with offsets to be corrected */
 	memcpy(apply_image + ALEX_DIR_OFF(form), page + ALEX_DIR_OFF(form), off - ALEX_DIR_OFF(form));
@@ -444,51 +491,46 @@ apply_mark(char *page, const char *p, uint32 len)
 	{
 		AlexBlock blk;
 		AlexBlockDesc *desc = alex_dir_desc(apply_image, b);
+		uint8 removed[ALEX_BLOCK_ENTRIES_MAX / 8];
 		uint32 bitmap_bytes;
-		uint32 head;
-		uint8 *removed;
-		uint32 any = 0;
+		uint32 count;
+		uint32 old_head;
+		bool grows;
+		uint8 *to = (uint8 *) apply_image + off;
 
-		/* the count is an index into drops */
-		if (!alex_block_open(page, b, &blk) || blk.cum + blk.n > o->nbase)
+		if (!alex_block_open(page, b, &blk))
 			return false;
 		bitmap_bytes = (blk.n + 7) / 8;
-		for (uint32 i = 0; i < blk.n; i++)
-			any += bitmap_test(drops, blk.cum + i);
-		/* a page full to the last byte has all its columns: I7 */
-		if (off + blk.bytes + (blk.removed == NULL && any > 0 ? bitmap_bytes : 0) >
-			ALEX_SPECIAL_OFF)
+		count = mark_bits(&blk, drops, removed);
+		n->nremoved = (uint16) (n->nremoved + count);
+		grows = count > 0 && blk.removed == NULL && columns;
+		/* blocks that lie one over another are damage */
+		if (off + blk.bytes + (grows ? bitmap_bytes : 0) > ALEX_SPECIAL_OFF)
 			return false;
+		if (count > 0 && blk.removed == NULL)
+			desc->enc |= ALEX_ENC_REMOVED | (grows ? 0 : ALEX_ENC_NO_DEAD);
 
 		/* dead bits, removed bits, the rest */
-		memcpy(apply_image + off, page + desc->off, bitmap_bytes);
-		removed = (uint8 *) apply_image + off + bitmap_bytes;
-		head = bitmap_bytes;
-		if (blk.removed || any > 0)
+		if (!(desc->enc & ALEX_ENC_NO_DEAD))
 		{
-			memset(removed, 0, bitmap_bytes);
-			for (uint32 i = 0; i < blk.n; i++)
-				if (bitmap_test(drops, blk.cum + i) || (blk.removed && bitmap_test(blk.removed, i)))
-				{
-					bitmap_set(removed, i);
-					n->nremoved++;
-				}
-			head += bitmap_bytes;
+			memcpy(to, blk.dead, bitmap_bytes);
+			to += bitmap_bytes;
 		}
+		if (desc->enc & ALEX_ENC_REMOVED)
 		{
-			uint32 old_head = bitmap_bytes * (blk.removed ? 2 : 1);
-
-			memcpy(apply_image + off + head, page + desc->off + old_head, blk.bytes - old_head);
-			desc->off = (uint16) off;
-			off += head + blk.bytes - old_head;
+			memcpy(to, removed, bitmap_bytes);
+			to += bitmap_bytes;
 		}
-		if (head > bitmap_bytes)
-			desc->enc |= ALEX_ENC_REMOVED;
+		old_head = bitmap_bytes * (blk.removed && blk.has_dead ? 2 : 1);
+		memcpy(to, page + desc->off + old_head, blk.bytes - old_head);
+		to += blk.bytes - old_head;
+		desc->off = (uint16) off;
+		off = (uint32) (to - (uint8 *) apply_image);
 	}
-	n->blocks_end = (uint16) off;
 	if (off + (o->ntail ? ALEX_TAIL_DEAD_BYTES + o->ntail * alex_raw_bytes(page) : 0) >
 		alex_header(page)->upper)
 		return false;
+	n->blocks_end = (uint16) off;
 	mark_areas(page, drops);
 	finish_image(page);
 	return true;
@@ -521,7 +563,8 @@ apply_unmark(char *page, const char *p, uint32 len)
 	bit = (uint8) (1 << (i & 7));
 	/* the block's pointers are read-only views of this very page */
 	((uint8 *) page)[blk.removed - (const uint8 *) page + (i >> 3)] &= (uint8) ~bit;
-	((uint8 *) page)[blk.dead - (const uint8 *) page + (i >> 3)] &= (uint8) ~bit;
+	if (blk.has_dead)
+		((uint8 *) page)[blk.dead - (const uint8 *) page + (i >> 3)] &= (uint8) ~bit;
 	o->nremoved--;
 	return true;
 }
@@ -573,25 +616,12 @@ apply_meta(char *page, AlexOp op, const char *p, uint32 len)
 	return true;
 }
 
-bool
-alex_apply(char *page, const char *op, uint32 len)
+/* an op on a page of the tree */
+static bool
+apply_tree(char *page, AlexOp code, const char *p, uint32 len)
 {
-	const char *p = op + 1;
 	AlexPageOpaque *o = alex_opaque(page);
-	AlexOp code;
 
-	if (len < 1)
-		return false;
-	code = (AlexOp) (uint8) op[0];
-	len--;
-	if (code == ALEX_OP_INIT)
-		return apply_init(page, p, len);
-	if (alex_page_check_header(page) != NULL)
-		return false;
-	if (code == ALEX_OP_META_ROOT || code == ALEX_OP_META_FLAG)
-		return apply_meta(page, code, p, len);
-	if (o->kind == ALEX_KIND_META)
-		return false;
 	switch (code)
 	{
 		case ALEX_OP_GAP_INSERT:
@@ -644,6 +674,27 @@ alex_apply(char *page, const char *op, uint32 len)
 	return false;
 }
 
+bool
+alex_apply(char *page, const char *op, uint32 len)
+{
+	AlexOp code;
+
+	if (len < 1)
+		return false;
+	code = (AlexOp) (uint8) op[0];
+	if (code == ALEX_OP_INIT)
+		return apply_init(page, op + 1, len - 1);
+	if (alex_page_check_header(page) != NULL)
+		return false;
+	if (code == ALEX_OP_META_ROOT || code == ALEX_OP_META_FLAG)
+		return apply_meta(page, code, op + 1, len - 1);
+	if (alex_opaque(page)->kind == ALEX_KIND_META || !apply_tree(page, code, op + 1, len - 1))
+		return false;
+	/* what is changed by this version may be as only this version reads it */
+	alex_opaque(page)->version = ALEX_VERSION;
+	return true;
+}
+
 void
 alex_zero_hints(char *page)
 {
@@ -657,7 +708,8 @@ alex_zero_hints(char *page)
 		const AlexBlockDesc *d = alex_dir_desc(page, b);
 		uint32 bytes = ((uint32) d->n + 7) / 8;
 
-		if (d->off >= ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form) &&
+		if (!(d->enc & ALEX_ENC_NO_DEAD) &&
+			d->off >= ALEX_DIR_OFF(form) + o->dirsize * ALEX_DIR_ENTRY_BYTES(form) &&
 			d->off + bytes <= o->blocks_end)
 			memset(page + d->off, 0, bytes);
 	}

@@ -98,11 +98,11 @@ extern bool alex_split_left_image(char *image, const char *page, const AlexPlan 
  */
 extern bool alex_assemble(char *out, const char *copy_from, const AlexPlan *plan, int from, int to);
 
-/* would the blocks of a plan fit on an empty page, reserve included? */
+/* would blocks of so many bytes, directory entries included, fit on an empty page and leave `spare`? */
 static inline bool
-alex_plan_fits(AlexForm form, uint32 bytes, uint32 nbase, uint32 nblocks, uint32 spare)
+alex_plan_fits(AlexForm form, uint32 bytes, uint32 spare)
 {
-	return bytes + alex_page_reserve(nbase, nblocks) + spare <= ALEX_PAGE_ROOM(form);
+	return bytes + spare <= ALEX_PAGE_ROOM(form);
 }
 
 /* zero every hint bit of a page (rule W3); also what masks them for WAL checks */

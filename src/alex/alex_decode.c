@@ -295,7 +295,7 @@ alex_page_set_dead(char *page, uint32 number)
 		AlexBlock blk;
 
 		if (!alex_block_open(page, alex_page_block_of(page, number), &blk) || number < blk.cum ||
-			number - blk.cum >= blk.n)
+			number - blk.cum >= blk.n || !blk.has_dead)
 			return false;
 		/* the block's pointers are read-only views of this very page */
 		bits = (uint8 *) page + (blk.dead - (const uint8 *) page);

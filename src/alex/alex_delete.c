@@ -100,8 +100,7 @@ alex_delete_entries(Relation rel, Buffer buf, const uint8 *drops, bool for_room,
 	if (!mark && !alex_plan_merge(page, drops, &delete_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
 	om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_DELETE);
-	if (!mark && alex_plan_fits(alex_page_form(page), delete_plan.bytes, delete_plan.nbase,
-								(uint32) delete_plan.count, 0))
+	if (!mark && alex_plan_fits(alex_page_form(page), delete_plan.bytes, 0))
 	{
 		if (!alex_rebuild_image(delete_image, page, &delete_plan))
 			om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be rebuilt");

@@ -179,7 +179,7 @@ alex_model_of_block(const AlexBlock *blk, AlexModel *m)
 	m->tmul = (uint16) blk->tmul;
 	m->nbase = (uint16) blk->nbase;
 	m->enc = ALEX_ENC_LINEAR | (blk->removed ? ALEX_ENC_REMOVED : 0) |
-			 (blk->two_tids ? ALEX_ENC_TWO_TIDS : 0);
+			 (blk->has_dead ? 0 : ALEX_ENC_NO_DEAD) | (blk->two_tids ? ALEX_ENC_TWO_TIDS : 0);
 	m->n = (uint8) blk->n;
 	m->idx0 = (uint8) blk->idx0;
 	m->kwidth = (uint8) blk->kwidth;
@@ -210,12 +210,14 @@ alex_model_slice(const AlexModel *m, const AlexItem *items, uint32 from, uint32 
 	*slice = *m;
 	slice->n = (uint8) n;
 	slice->idx0 = (uint8) (m->idx0 + from);
-	slice->enc &= ~ALEX_ENC_REMOVED;
+	slice->enc &= ~(ALEX_ENC_REMOVED | ALEX_ENC_NO_DEAD);
 	slice->ncold = 0;
 	for (uint32 i = 0; i < n; i++)
 	{
+		/* a second column only where there has been one: a slice must not be larger than the block */
 		if (items[i].flags & ALEX_ITEM_REMOVED)
-			slice->enc |= ALEX_ENC_REMOVED;
+			slice->enc |= m->enc & ALEX_ENC_REMOVED ? m->enc & (ALEX_ENC_REMOVED | ALEX_ENC_NO_DEAD)
+													: ALEX_ENC_REMOVED | ALEX_ENC_NO_DEAD;
 		if (item_cold(&items[i]))
 			slice->ncold++;
 	}
@@ -231,7 +233,8 @@ bool
 alex_model_valid(const AlexModel *m, AlexForm form)
 {
 	return (m->enc & ALEX_ENC_KIND_MASK) == ALEX_ENC_LINEAR && (m->enc & ~ALEX_ENC_VALID) == 0 &&
-		   m->n > 0 && (uint32) m->n + m->idx0 <= ALEX_BLOCK_ENTRIES_MAX &&
+		   (m->enc & (ALEX_ENC_REMOVED | ALEX_ENC_NO_DEAD)) != ALEX_ENC_NO_DEAD && m->n > 0 &&
+		   (uint32) m->n + m->idx0 <= ALEX_BLOCK_ENTRIES_MAX &&
 		   m->kwidth <= 8 * ALEX_KEY_BYTES(form) && m->twidth <= 48 && m->nwidth <= 16 &&
 		   m->cwidth <= 32 && m->t2width <= 48 && m->ncold <= m->n;
 }
@@ -242,7 +245,8 @@ alex_model_size(const AlexModel *m, AlexForm form)
 	uint32 bitmap_bytes = ((uint32) m->n + 7) / 8;
 	uint32 bytes = ALEX_DIR_ENTRY_BYTES(form) + bitmap_bytes;
 
-	if (m->enc & ALEX_ENC_REMOVED)
+	/* dead bits, removed bits, or both */
+	if ((m->enc & ALEX_ENC_REMOVED) && !(m->enc & ALEX_ENC_NO_DEAD))
 		bytes += bitmap_bytes;
 	bytes += BITPACK_BYTES(m->n, m->kwidth) + BITPACK_BYTES(m->n, m->nwidth);
 	if (m->enc & ALEX_ENC_TWO_TIDS)
@@ -369,16 +373,19 @@ alex_encode(const AlexItem *items, const AlexModel *m, AlexForm form, uint8 *out
 		return 0;
 
 	/* dead bits, removed bits; not a byte more than the block has: the gap run may follow */
-	memset(p, 0, bitmap_bytes);
-	for (uint32 i = 0; i < n; i++)
+	if (!(m->enc & ALEX_ENC_NO_DEAD))
 	{
-		if (items[i].flags & ALEX_ITEM_DEAD)
-			bitmap_set(p, i);
-		/* a removed entry must not come back to life */
-		if ((items[i].flags & ALEX_ITEM_REMOVED) && !(m->enc & ALEX_ENC_REMOVED))
-			return 0;
+		memset(p, 0, bitmap_bytes);
+		for (uint32 i = 0; i < n; i++)
+		{
+			if (items[i].flags & ALEX_ITEM_DEAD)
+				bitmap_set(p, i);
+			/* a removed entry must not come back to life */
+			if ((items[i].flags & ALEX_ITEM_REMOVED) && !(m->enc & ALEX_ENC_REMOVED))
+				return 0;
+		}
+		p += bitmap_bytes;
 	}
-	p += bitmap_bytes;
 	if (m->enc & ALEX_ENC_REMOVED)
 	{
 		memset(p, 0, bitmap_bytes);

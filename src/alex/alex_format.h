@@ -41,7 +41,11 @@
 #include "base/pure.h"
 
 #define ALEX_MAGIC 0x0A1E7001U
-#define ALEX_VERSION 1
+/*
+ * 2: blocks without dead bits (ALEX_ENC_NO_DEAD), and pages without free bytes kept back for
+ * removed bits.  A page of version 1 is read as it is and is one of version 2 once it is changed.
+ */
+#define ALEX_VERSION 2
 #define ALEX_VERSION_MIN 1
 
 /* last two bytes of every alex page; core uses 0xFF80-0xFF83, pgvector 0xFF84 and 0xFF90 */
@@ -166,7 +170,7 @@ typedef struct AlexForm
  * models even if one region has no entry left.
  *
  * The payload at `off`:
- *	dead bits	(n+7)/8 bytes; hints, never logged
+ *	dead bits	(n+7)/8 bytes; hints, never logged; not with ALEX_ENC_NO_DEAD
  *	removed bits (n+7)/8 bytes, if ALEX_ENC_REMOVED
  *	AlexTid2Ext	if ALEX_ENC_TWO_TIDS
  *	AlexChildExt	if the page is an inner page
@@ -211,7 +215,8 @@ StaticAssertDecl(sizeof(AlexBlockDesc) == 36, "alex block descriptor is 36 bytes
 #define ALEX_ENC_LINEAR 1	   /* the only kind; 0 and others are errors */
 #define ALEX_ENC_REMOVED 0x10  /* has a removed column */
 #define ALEX_ENC_TWO_TIDS 0x20 /* hot and cold TIDs, two models (rule F1) */
-#define ALEX_ENC_VALID 0x3F
+#define ALEX_ENC_NO_DEAD 0x40  /* has a removed column in place of dead bits (rule F4) */
+#define ALEX_ENC_VALID 0x7F
 
 /* model of the cold TIDs of a mixed block; index = rank among them + cold0 */
 typedef struct AlexTid2Ext

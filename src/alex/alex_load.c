@@ -51,7 +51,7 @@ typedef struct LevelWriter
 {
 	uint16 level;
 	AlexForm form;
-	uint32 capacity; /* bytes of blocks and directory per page, reserve included */
+	uint32 capacity; /* bytes of blocks and directory per page */
 	uint32 cap;		 /* entries per page */
 	AlexItem last;	 /* the last entry of the level so far */
 	bool have_image;
@@ -269,8 +269,7 @@ try_add(AlexLoader *l, const AlexItem *items, int n, uint32 *added_bytes)
 		elog(ERROR, "could not plan %d entries of index \"%s\"", n,
 			 RelationGetRelationName(l->index));
 	*added_bytes = plan->bytes - before;
-	if (plan->bytes + alex_page_reserve(plan->nbase, (uint32) plan->count) <= l->level.capacity ||
-		(first == 0 && n == 1))
+	if (plan->bytes <= l->level.capacity || (first == 0 && n == 1))
 		return true;
 	plan->nstream = first;
 	plan->count = count;
@@ -297,9 +296,7 @@ level_add(AlexLoader *l, const AlexItem *items, int n)
 		}
 		while (!try_add(l, items, part, &added))
 		{
-			uint32 used = plan->count > 0 ? plan->bytes + alex_page_reserve((uint32) plan->nstream,
-																			(uint32) plan->count)
-										  : 0;
+			uint32 used = plan->count > 0 ? plan->bytes : 0;
 			uint32 room = w->capacity > used ? w->capacity - used : 0;
 			int fitting = (int) ((uint64) part * room / Max(added, 1));
 

@@ -11,6 +11,9 @@
 
 #define PAGE_LAYOUT_VERSION 4 /* PG_PAGE_LAYOUT_VERSION, checked in alex_wal.c */
 
+/* what a block without dead bits has instead, with what a word read at the last byte may reach */
+static const uint8 no_dead_bits[ALEX_BLOCK_ENTRIES_MAX / 8 + sizeof(uint64)] = { 0 };
+
 static inline uint64
 join64(uint32 lo, uint32 hi)
 {
@@ -138,13 +141,23 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 
 	/* extensions have a fixed size: they may be read before the end is known to be in bounds,
 	 * since the special space lies behind every block */
+	blk->has_dead = true;
 	blk->dead = p;
 	p += bitmap_bytes;
 	blk->removed = NULL;
-	if (d->enc & ALEX_ENC_REMOVED)
+	if (unlikely(d->enc & (ALEX_ENC_REMOVED | ALEX_ENC_NO_DEAD)))
 	{
+		if (!(d->enc & ALEX_ENC_REMOVED))
+			return false;
 		blk->removed = p;
-		p += bitmap_bytes;
+		if (d->enc & ALEX_ENC_NO_DEAD)
+		{
+			blk->has_dead = false;
+			blk->removed = blk->dead;
+			blk->dead = no_dead_bits;
+		}
+		else
+			p += bitmap_bytes;
 	}
 	if (p > end)
 		return false;

@@ -91,6 +91,7 @@ typedef struct AlexBlock
 	uint32 cwidth;
 	uint32 cbase;
 	uint64 cslope;
+	bool has_dead; /* else `dead` is not of the page, and has no bit set */
 	const uint8 *dead;
 	const uint8 *removed; /* NULL if no column */
 	const uint8 *kbits;
@@ -327,13 +328,6 @@ alex_dir_desc(const char *page, uint32 block)
 							  block * sizeof(AlexBlockDesc));
 }
 
-/* bytes that must stay free so that every block can get a removed column (rule F4) */
-static inline uint32
-alex_page_reserve(uint32 nbase, uint32 nblocks)
-{
-	return nbase / 8 + nblocks;
-}
-
 /*
  * alex_page_init --- an empty live page.  Fences are both infinite until set.
  */
@@ -348,7 +342,7 @@ extern void alex_page_set_high(char *page, AlexKey key, uint64 tag);
 extern const char *alex_page_check_header(const char *page);
 
 /*
- * alex_page_check --- every invariant that one page can show (I1, I4, I6, I7,
+ * alex_page_check --- every invariant that one page can show (I1, I4, I6,
  * order, counts, widths, offsets).  Returns NULL or what is wrong.  Costs a
  * full decode; used by alex_check and under OMENDB_CHECK_PAGES.
  */
@@ -426,7 +420,7 @@ extern bool alex_page_last(const char *page, AlexItem *last);
  *
  * alex_page_find --- the number of the entry (key, tag); false if there is none
  * that is not removed, or the page is damaged.
- * alex_page_set_dead --- set its dead bit; false if it was set, or damage.
+ * alex_page_set_dead --- set its dead bit; false if it was set, there is none, or damage.
  */
 extern bool alex_page_find(const char *page, AlexKey key, uint64 tag, uint32 *number);
 extern bool alex_page_set_dead(char *page, uint32 number);

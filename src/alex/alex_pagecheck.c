@@ -13,7 +13,7 @@
 
 /* the blocks: directory, packing without overlap, counts, order */
 static const char *
-check_blocks(const char *page, uint32 *missing_removed)
+check_blocks(const char *page)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
 	uint32 seen = 0;
@@ -23,7 +23,6 @@ check_blocks(const char *page, uint32 *missing_removed)
 	AlexItem prev = { 0 };
 	bool have_prev = false;
 
-	*missing_removed = 0;
 	for (uint32 b = 0; b < o->nblocks; b++)
 	{
 		AlexBlock blk;
@@ -31,6 +30,8 @@ check_blocks(const char *page, uint32 *missing_removed)
 
 		if (!alex_block_open(page, b, &blk))
 			return "block descriptor is not valid";
+		if (!blk.has_dead && o->version < 2)
+			return "block has no dead bits, which the page's version does not know";
 		if (blk.cum != seen)
 			return "cumulative entry count is wrong";
 		if (alex_dir_desc(page, b)->off != end)
@@ -47,8 +48,6 @@ check_blocks(const char *page, uint32 *missing_removed)
 			prev = item;
 			have_prev = true;
 		}
-		if (blk.removed == NULL)
-			*missing_removed += (blk.n + 7) / 8;
 		seen += blk.n;
 	}
 	if (seen != o->nbase)
@@ -212,18 +211,14 @@ alex_page_check(const char *page)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
 	const char *problem = alex_page_check_header(page);
-	uint32 missing_removed;
 
 	if (problem != NULL)
 		return problem;
 	if (o->kind == ALEX_KIND_META)
 		return check_meta(page);
-	if ((problem = check_blocks(page, &missing_removed)) != NULL ||
-		(problem = check_tail(page)) != NULL || (problem = check_gap(page)) != NULL ||
-		(problem = check_fences(page)) != NULL)
+	if ((problem = check_blocks(page)) != NULL || (problem = check_tail(page)) != NULL ||
+		(problem = check_gap(page)) != NULL || (problem = check_fences(page)) != NULL)
 		return problem;
-	if ((uint32) (alex_header(page)->upper - alex_header(page)->lower) < missing_removed)
-		return "free space is smaller than the reserve for removed marks"; /* I7 */
 	if (o->flags & (ALEX_HALF_DEAD | ALEX_DELETED))
 	{
 		if (alex_page_entries(page) > 0)

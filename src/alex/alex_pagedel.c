@@ -102,8 +102,7 @@ fit_stream(Buffer inner)
 	AlexForm form = alex_page_form(alex_page(inner));
 
 	plan->count = 0;
-	return alex_plan_items(plan, 0, plan->nstream, form) &&
-		   alex_plan_fits(form, plan->bytes, plan->nbase, (uint32) plan->count, 0);
+	return alex_plan_items(plan, 0, plan->nstream, form) && alex_plan_fits(form, plan->bytes, 0);
 }
 
 /*

@@ -358,8 +358,8 @@ consume_removed(AlexPlan *plan, const Group *g, int first)
 }
 
 /*
- * What keep_group would take at least: each old block as it is but for its removed bits, which a
- * slice may do without, and a descriptor for each stretch of new live entries.
+ * What keep_group would take at least: each old block as it is but for a second column of bits,
+ * which a slice may do without, and a descriptor for each stretch of new live entries.
  */
 static bool
 kept_bytes_min(const AlexPlan *plan, const char *page, const Group *g, AlexForm form, uint32 *bytes)
@@ -379,7 +379,8 @@ kept_bytes_min(const AlexPlan *plan, const char *page, const Group *g, AlexForm 
 			last = origin[i];
 			if (!alex_block_open(page, last, &blk))
 				return false;
-			*bytes += ALEX_DIR_ENTRY_BYTES(form) + blk.bytes - (blk.removed ? (blk.n + 7) / 8 : 0);
+			*bytes += ALEX_DIR_ENTRY_BYTES(form) + blk.bytes -
+					  (blk.removed && blk.has_dead ? (blk.n + 7) / 8 : 0);
 		}
 		else if ((plan->stream[i].flags & ALEX_ITEM_REMOVED) == 0 &&
 				 (i == g->stream_from || origin[i - 1] < ALEX_ORIGIN_GAP))

@@ -3,8 +3,7 @@
  *		Making room in a page, splitting it, linking the new half.
  *
  * Every step is one WAL record, leaves a legal tree, and is planned with the pending
- * entry and the reserve for removed marks (I7) counted in, so that an insert
- * takes at most one seal or rebuild, one deletion of dead entries with another seal or
+ * entry counted in, so that an insert takes at most one seal or rebuild, one deletion of dead entries with another seal or
  * rebuild, and one split of a page.
  */
 #include "postgres.h"
@@ -85,7 +84,6 @@ typedef struct Target
 	AlexForm form;
 	uint32 raw_bytes;
 	uint32 hole;
-	uint32 reserve;
 	uint32 cap;
 } Target;
 
@@ -125,7 +123,6 @@ locate(Relation rel, Buffer buf, const AlexItem *item, bool after_split, Target 
 	t->form = alex_page_form(page);
 	t->raw_bytes = alex_raw_bytes(page);
 	t->hole = alex_header(page)->upper - alex_header(page)->lower;
-	t->reserve = alex_page_reserve(o->nbase, o->nblocks);
 	t->cap = after_split	 ? ALEX_LEAF_ENTRIES_MAX
 			 : t->form.inner ? ALEX_LEAF_ENTRIES_DEFAULT
 							 : (uint32) alex_leaf_entries(rel);
@@ -188,7 +185,7 @@ try_place(Relation rel, Buffer buf, const AlexItem *item, bool after_split, Targ
 		uint32 need = t->raw_bytes + (o->ntail == 0 ? ALEX_TAIL_DEAD_BYTES : 0);
 
 		/* a seal keeps removed entries, a rebuild drops them */
-		if (o->ntail >= ALEX_TAIL_MAX || t->hole < need + t->reserve)
+		if (o->ntail >= ALEX_TAIL_MAX || t->hole < need)
 			return o->nremoved > 0 ? PLACE_REBUILD : PLACE_SEAL;
 		*len = alex_op_tail_append(op, t->form, item);
 		return PLACE_DONE;
@@ -197,7 +194,7 @@ try_place(Relation rel, Buffer buf, const AlexItem *item, bool after_split, Targ
 	{
 		uint32 need = t->raw_bytes + (o->ngap == 0 ? ALEX_GAP_HEADER_BYTES : 0);
 
-		if (o->ngap >= ALEX_GAP_MAX_OF(o->keybytes) || t->hole < need + t->reserve)
+		if (o->ngap >= ALEX_GAP_MAX_OF(o->keybytes) || t->hole < need)
 			return PLACE_REBUILD;
 		*len = alex_op_gap_insert(op, t->form, t->pos.gap, item);
 		return PLACE_DONE;
@@ -236,9 +233,7 @@ try_seal(Relation rel, Buffer buf, const Target *t)
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "tail cannot be sealed");
 	/* the directory may have to grow by its slack on top of what is used */
 	lower = o->blocks_end + split_plan.bytes + ALEX_DIR_SLACK * ALEX_DIR_ENTRY_BYTES(t->form);
-	need =
-		t->raw_bytes + ALEX_TAIL_DEAD_BYTES +
-		alex_page_reserve((uint32) o->nbase + o->ntail, (uint32) (o->nblocks + split_plan.count));
+	need = t->raw_bytes + ALEX_TAIL_DEAD_BYTES;
 	if (lower + need > alex_header(page)->upper)
 		return false;
 	if (!t->form.inner && (o->flags & ALEX_HIGH_INF) &&
@@ -259,7 +254,7 @@ try_rebuild(Relation rel, Buffer buf, const Target *t)
 	if (!alex_plan_merge(page, NULL, &split_plan))
 		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
 	if (split_plan.nbase + REBUILD_SPARE_ENTRIES > t->cap ||
-		!alex_plan_fits(t->form, split_plan.bytes, split_plan.nbase, (uint32) split_plan.count,
+		!alex_plan_fits(t->form, split_plan.bytes,
 						ALEX_GAP_HEADER_BYTES + REBUILD_SPARE_ENTRIES * t->raw_bytes))
 		return false;
 	if (!alex_rebuild_image(left_image, page, &split_plan))
@@ -272,21 +267,15 @@ try_rebuild(Relation rel, Buffer buf, const Target *t)
 
 /* ---- split ---- */
 
-/* bytes and entries of plan entries [from, to) fit a page with room for inserts? */
+/* do plan entries [from, to) fit a page with room for inserts? */
 static bool
 half_fits(AlexForm form, int from, int to)
 {
 	uint32 bytes = 0;
-	uint32 nbase = 0;
 
 	for (int i = from; i < to; i++)
-	{
-		const AlexPlanEntry *e = &split_plan.entries[i];
-
-		bytes += e->bytes;
-		nbase += e->kind == ALEX_PLAN_COPY ? e->consume : e->model.n;
-	}
-	return alex_plan_fits(form, bytes, nbase, (uint32) (to - from),
+		bytes += split_plan.entries[i].bytes;
+	return alex_plan_fits(form, bytes,
 						  ALEX_GAP_HEADER_BYTES + REBUILD_SPARE_ENTRIES * ALEX_RAW_BYTES(form));
 }
 
@@ -350,8 +339,7 @@ split_page(Relation rel, Buffer buf, const AlexItem *item, const Target *t)
 		sep = alex_leaf_separator(last.key, last.tag, item->key, item->tag);
 		/* nothing moves; pack what is left behind while we are here, if it fits */
 		if (o->ntail + o->ngap > 0 && alex_plan_merge(page, NULL, &split_plan) &&
-			alex_plan_fits(t->form, split_plan.bytes, split_plan.nbase, (uint32) split_plan.count,
-						   0))
+			alex_plan_fits(t->form, split_plan.bytes, 0))
 			cut = split_plan.count;
 	}
 	else

@@ -186,6 +186,8 @@ my %unseen = map { $_ => 1 } (
 	(map { "$_ reserved" } qw(leaf inner metapage)),
 	'metapage meta.reserved', 'metapage meta.cols[0].reserved', 'metapage meta.cols[1].type',
 	'inner block 0 child.reserved',
+	# the version before: no page of this one is wrong under that number, as long as all blocks have dead bits
+	(map { "$_ version" } qw(leaf inner metapage)), 'metapage meta.version',
 	# which WAL mode changed the page or the index: either may be true
 	(map { "$_ flags" } qw(leaf inner metapage)), 'metapage meta.flags',
 	# hints

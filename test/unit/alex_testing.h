@@ -344,15 +344,11 @@ base_bytes(const char *page, bool *two_tids)
 	return bytes;
 }
 
-/* free bytes that are not reserved for removed marks */
+/* free bytes */
 static inline uint32
-usable_hole(const char *page)
+hole_of(const char *page)
 {
-	const AlexPageOpaque *o = alex_opaque(page);
-	uint32 hole = (uint32) alex_header(page)->upper - alex_header(page)->lower;
-	uint32 reserve = alex_page_reserve(o->nbase, o->nblocks);
-
-	return hole > reserve ? hole - reserve : 0;
+	return (uint32) alex_header(page)->upper - alex_header(page)->lower;
 }
 
 /* ---- every entry of a page against naive code ---- */
@@ -494,12 +490,44 @@ level_apply(char *page, uint32 len)
 	if (op[0] == ALEX_OP_INIT)
 		memset(level_twin, 0x5A, BLCKSZ);
 	else
+	{
 		memset(level_twin + alex_header(page)->lower, 0,
 			   alex_header(page)->upper - alex_header(page)->lower);
+		/* as if the version before had written it */
+		alex_opaque(level_twin)->version = ALEX_VERSION_MIN;
+	}
 	check(alex_apply(page, op, len), "op %d does not apply", op[0]);
 	check(alex_apply(level_twin, op, len), "op %d does not apply twice", op[0]);
 	check(same_page(page, level_twin), "op %d depends on more than the page", op[0]);
 	free(op);
+}
+
+/* hints are lost where a block gave up its dead bits; returns how many such blocks there are */
+static inline uint32
+forget_hints(const Node *n)
+{
+	const AlexPageOpaque *o = alex_opaque(n->page);
+	uint32 count = 0;
+	int next = 0;
+	int entries;
+	static uint16 origin[ALEX_ITEMS_MAX];
+	static AlexItem items[ALEX_ITEMS_MAX];
+
+	for (uint32 b = 0; b < o->nblocks; b++)
+		count += (alex_dir_desc(n->page, b)->enc & ALEX_ENC_NO_DEAD) != 0;
+	if (count == 0)
+		return 0;
+	entries = alex_page_decode(n->page, NULL, items, origin);
+	for (int i = 0; i < entries; i++)
+	{
+		if (items[i].flags & ALEX_ITEM_REMOVED)
+			continue;
+		if (origin[i] < ALEX_ORIGIN_GAP &&
+			(alex_dir_desc(n->page, origin[i])->enc & ALEX_ENC_NO_DEAD) && next < n->nlive)
+			n->live[next].flags &= (uint8) ~ALEX_ITEM_DEAD;
+		next++;
+	}
+	return count;
 }
 
 static inline void
@@ -507,6 +535,7 @@ level_check(const Level *l, int node)
 {
 	const Node *n = &l->nodes[node];
 
+	(void) forget_hints(n);
 	check_page(n->page, n->live, n->nlive, l->targets);
 }
 
@@ -573,8 +602,7 @@ level_start(Level *l, bool inner, uint32 cap)
 }
 
 /*
- * A level of one page, built from as many of the sorted items as leave `spare` bytes
- * beyond the reserve for removed marks.
+ * A level of one page, built from as many of the sorted items as leave `spare` bytes.
  */
 static inline void
 level_build(Level *l, bool inner, uint32 cap, const AlexItem *items, uint32 n, uint32 spare)
@@ -596,8 +624,7 @@ level_build(Level *l, bool inner, uint32 cap, const AlexItem *items, uint32 n, u
 		level_plan.count = 0;
 		check(alex_plan_items(&level_plan, 0, (int) mid, form_of(inner)), "plan of %u entries",
 			  mid);
-		if (alex_plan_fits(form_of(l->inner), level_plan.bytes, level_plan.nbase,
-						   (uint32) level_plan.count, spare))
+		if (alex_plan_fits(form_of(l->inner), level_plan.bytes, spare))
 			lo = mid;
 		else
 			n = mid - 1;
@@ -667,14 +694,14 @@ level_put(Level *l, int node, const AlexItem *item, bool after_split, bool *appe
 	if (*append)
 	{
 		if (o->ntail == ALEX_TAIL_MAX ||
-			usable_hole(n->page) < raw + (o->ntail == 0 ? ALEX_TAIL_DEAD_BYTES : 0))
+			hole_of(n->page) < raw + (o->ntail == 0 ? ALEX_TAIL_DEAD_BYTES : 0))
 			return o->nremoved > 0 ? PLACE_REBUILD : PLACE_SEAL;
 		level_apply(n->page, alex_op_tail_append(level_op, form_of(l->inner), item));
 	}
 	else
 	{
 		if (o->ngap == ALEX_GAP_MAX_OF(o->keybytes) ||
-			usable_hole(n->page) < raw + (o->ngap == 0 ? ALEX_GAP_HEADER_BYTES : 0))
+			hole_of(n->page) < raw + (o->ngap == 0 ? ALEX_GAP_HEADER_BYTES : 0))
 			return PLACE_REBUILD;
 		level_apply(n->page, alex_op_gap_insert(level_op, form_of(l->inner), pos.gap, item));
 	}
@@ -773,7 +800,7 @@ half_fits(const Level *l, int from, int to)
 		nbase += e->kind == ALEX_PLAN_COPY ? e->consume : e->model.n;
 	}
 	check(nbase > 0 && nbase < ALEX_LEAF_ENTRIES_MAX, "a half of %u entries", nbase);
-	return alex_plan_fits(form_of(l->inner), bytes, nbase, (uint32) (to - from), l->spare);
+	return alex_plan_fits(form_of(l->inner), bytes, l->spare);
 }
 
 /* a cut in proportion misses the asked-for share by little: columns of a block are even */
@@ -809,8 +836,7 @@ level_split(Level *l, int node, const AlexItem *item, bool append)
 		first = *item;
 		/* nothing moves; what stays is packed, if it fits */
 		check(alex_plan_merge(n->page, NULL, &level_plan), "merge plan");
-		if (alex_plan_fits(form_of(l->inner), level_plan.bytes, level_plan.nbase,
-						   (uint32) level_plan.count, 0))
+		if (alex_plan_fits(form_of(l->inner), level_plan.bytes, 0))
 			cut = level_plan.count;
 	}
 	else
@@ -853,9 +879,7 @@ level_seal(Level *l, int node)
 		return false;
 	check(alex_plan_seal(n->page, &level_plan), "seal plan");
 	lower = o->blocks_end + level_plan.bytes + 4 * ALEX_DIR_ENTRY_BYTES(form_of(l->inner));
-	need =
-		alex_raw_bytes(n->page) + ALEX_TAIL_DEAD_BYTES +
-		alex_page_reserve((uint32) o->nbase + o->ntail, (uint32) (o->nblocks + level_plan.count));
+	need = alex_raw_bytes(n->page) + ALEX_TAIL_DEAD_BYTES;
 	if (lower + need > alex_header(n->page)->upper)
 		return false;
 	level_apply(n->page, alex_op_seal(level_op, &level_plan, form_of(l->inner)));
@@ -872,8 +896,7 @@ level_rebuild(Level *l, int node)
 	check(alex_plan_merge(n->page, NULL, &level_plan), "merge plan");
 	check_merge_bound(l, n->page, &level_plan);
 	if (level_plan.nbase + 12 > l->cap ||
-		!alex_plan_fits(form_of(l->inner), level_plan.bytes, level_plan.nbase,
-						(uint32) level_plan.count, l->spare))
+		!alex_plan_fits(form_of(l->inner), level_plan.bytes, l->spare))
 		return false;
 	level_apply(n->page, alex_op_rebuild(level_op, &level_plan, form_of(l->inner), NULL, 0));
 	l->rebuilds++;
@@ -945,8 +968,7 @@ level_delete(Level *l, int node, uint64 odds, bool mark)
 	if (!mark)
 	{
 		check(alex_plan_merge(n->page, drops, &level_plan), "merge plan with drops");
-		if (alex_plan_fits(form_of(l->inner), level_plan.bytes, level_plan.nbase,
-						   (uint32) level_plan.count, 0))
+		if (alex_plan_fits(form_of(l->inner), level_plan.bytes, 0))
 		{
 			level_apply(n->page,
 						alex_op_rebuild(level_op, &level_plan, form_of(l->inner), drops, bits));
@@ -972,7 +994,7 @@ level_kill(Level *l, int node, uint64 odds)
 	{
 		check(alex_block_open(n->page, b, &blk), "block");
 		for (uint32 i = 0; i < blk.n; i++)
-			if (unit_random_below(odds) == 0)
+			if (unit_random_below(odds) == 0 && blk.has_dead)
 				bitmap_set((uint8 *) blk.dead, i);
 	}
 	for (uint32 i = 0; i < o->ntail; i++)

@@ -91,6 +91,47 @@ write_and_read(const AlexModel *m, bool inner)
 	free(exact);
 }
 
+/* the slice as it is when some of its entries have been removed: no larger, its dead bits given up */
+static void
+removed_slice(const AlexItem *items, const AlexModel *whole, uint32 from, uint32 n, uint32 cold)
+{
+	AlexItem marked[ALEX_BLOCK_ENTRIES_MAX];
+	AlexModel plain;
+	AlexModel m;
+	char *page;
+
+	memcpy(marked, items, n * sizeof(AlexItem));
+	alex_model_slice(whole, marked, from, n, cold, &plain);
+	for (uint32 i = 0; i < n; i++)
+		marked[i].flags = unit_random_below(3) == 0 || i == n / 2 ? ALEX_ITEM_REMOVED : 0;
+	alex_model_slice(whole, marked, from, n, cold, &m);
+	check((m.enc & ALEX_ENC_NO_DEAD) && (m.enc & ALEX_ENC_REMOVED), "no removed bits");
+	check(alex_model_size(&m, form_of(false)) == alex_model_size(&plain, form_of(false)),
+		  "removed marks take room");
+	page = page_of(marked, &m, false);
+	decodes_to(page, marked, &m);
+	check(!alex_page_set_dead(page, (uint32) unit_random_below(n)), "a dead bit without a place");
+	/* removed bits are no hints */
+	alex_zero_hints(page);
+	decodes_to(page, marked, &m);
+	alex_opaque(page)->version = 1;
+	check(alex_page_check(page) != NULL, "version 1 has dead bits in all blocks");
+	alex_opaque(page)->version = ALEX_VERSION;
+	/* what says that it has no dead bits has removed ones */
+	alex_dir_desc(page, 0)->enc &= (uint8) ~ALEX_ENC_REMOVED;
+	{
+		AlexBlock blk;
+		AlexBlockDesc desc;
+		uint8 room[BLCKSZ];
+
+		check(!alex_block_open(page, 0, &blk), "a block without any bits opens");
+		m.enc &= (uint8) ~ALEX_ENC_REMOVED;
+		check(alex_encode(marked, &m, form_of(false), room, &desc) == 0,
+			  "a block without any bits is encoded");
+	}
+	free(page);
+}
+
 /* slices of a block, and slices of slices: same widths, same entries */
 static void
 slices(const AlexItem *items, const AlexModel *whole, bool inner, int depth)
@@ -114,6 +155,8 @@ slices(const AlexItem *items, const AlexModel *whole, bool inner, int depth)
 	decodes_to(page, items + from, &m);
 	free(page);
 	write_and_read(&m, inner);
+	if (!inner && !(whole->enc & ALEX_ENC_REMOVED))
+		removed_slice(items + from, whole, from, count, cold);
 	if (depth < 3)
 		slices(items + from, &m, inner, depth + 1);
 }
@@ -279,6 +322,12 @@ block_of_widths(uint32 n, uint32 kwidth, uint32 twidth, uint32 nwidth, uint32 cw
 	for (uint32 i = 0; i < distinct; i++)
 		if (part[i].flags & ALEX_ITEM_REMOVED)
 			m.enc |= ALEX_ENC_REMOVED;
+	if ((m.enc & ALEX_ENC_REMOVED) && unit_random_below(2))
+	{
+		m.enc |= ALEX_ENC_NO_DEAD;
+		for (uint32 i = 0; i < distinct; i++)
+			part[i].flags &= (uint8) ~ALEX_ITEM_DEAD;
+	}
 	check(alex_model_valid(&m, form_of(inner)), "model of widths %u %u %u %u", kwidth, twidth,
 		  nwidth, cwidth);
 	page = page_of(part, &m, inner);

@@ -186,38 +186,47 @@ invasions(void)
 	printf("# largest use of the bound of a merge: %u %%\n", worst);
 }
 
-/* the hole less what I7 reserves of it */
-static int
-unreserved(const char *page)
-{
-	int hole = alex_header(page)->upper - alex_header(page)->lower;
-	AlexBlock blk;
-
-	for (uint32 b = 0; b < alex_opaque(page)->nblocks; b++)
-		if (alex_block_open(page, b, &blk) && blk.removed == NULL)
-			hole -= (int) (blk.n + 7) / 8;
-	return hole;
-}
-
-/* pages without a spare byte: MARK has room all the same, again and again */
+/*
+ * Pages with few bytes to spare, or none: MARK has room all the same, again and again.  A block that
+ * had dead bits keeps them if there are bytes for the other column.
+ */
 static void
 full_page_marks(void)
 {
 	static AlexItem items[ALEX_LEAF_ENTRIES_MAX];
+	uint32 without = 0;
+	uint32 with = 0;
 
 	for (int dist = 0; dist < DIST_COUNT; dist++)
 		for (int round = 0; round < 8; round++)
 		{
 			uint32 n = sorted_arrivals((AlexDist) dist, false, items, lengthof(items));
-			int free_bytes;
+			const char *page;
 
-			level_build(&level, false, ALEX_LEAF_ENTRIES_MAX, items, n, 0);
-			free_bytes = unreserved(level.nodes[0].page);
+			level_build(&level, false, ALEX_LEAF_ENTRIES_MAX, items, n,
+						(uint32[]){ 0, 0, 40, 1200 }[round % 4]);
+			page = level.nodes[0].page;
 			for (int i = 0; i < 6; i++)
 			{
+				uint32 hole = hole_of(page);
+				uint32 columns = 0;
+				uint32 given_up = forget_hints(&level.nodes[0]);
+
+				level_kill(&level, 0, 5);
+				for (uint32 b = 0; b < alex_opaque(page)->nblocks; b++)
+					columns += alex_dir_desc(page, b)->enc & ALEX_ENC_REMOVED
+								   ? 0
+								   : (alex_dir_desc(page, b)->n + 7U) / 8;
 				level_delete(&level, 0, i < 4 ? 2 : 50, true);
-				check(unreserved(level.nodes[0].page) == free_bytes, "marks take other room");
+				check(hole_of(page) <= hole, "a mark frees bytes");
+				check(hole < columns || forget_hints(&level.nodes[0]) == given_up,
+					  "dead bits are given up without need");
+				check(hole >= columns || hole_of(page) == hole ||
+						  forget_hints(&level.nodes[0]) == given_up,
+					  "some blocks grow and others give up their dead bits");
 			}
+			without += forget_hints(&level.nodes[0]) > 0;
+			with += forget_hints(&level.nodes[0]) == 0;
 			/* back to life: nothing grows */
 			for (int i = 0; i < 20; i++)
 				(void) level_insert(&level, &items[unit_random_below(Min(n, 500))]);
@@ -225,6 +234,7 @@ full_page_marks(void)
 			check(level.nodes[0].nlive == 0, "not all entries are gone");
 			level_free(&level);
 		}
+	check(without > 20 && with > 10, "%u pages without dead bits, %u with", without, with);
 }
 
 /* pages of a few entries, removed ones among them, cut at any share */

@@ -28,7 +28,7 @@ middle_page(char *page, bool inner, uint32 n)
 		plan.nstream = (int) n;
 		plan.count = 0;
 		check(alex_plan_items(&plan, 0, (int) n, form), "plan of %u entries", n);
-		if (alex_plan_fits(form, plan.bytes, plan.nbase, (uint32) plan.count, 1500))
+		if (alex_plan_fits(form, plan.bytes, 1500))
 			break;
 	}
 	check(alex_assemble(page, NULL, &plan, 0, plan.count), "assemble");
@@ -212,7 +212,7 @@ fit(void)
 {
 	plan.count = 0;
 	return alex_plan_items(&plan, 0, plan.nstream, form_of(true)) &&
-		   alex_plan_fits(form_of(true), plan.bytes, plan.nbase, (uint32) plan.count, 0);
+		   alex_plan_fits(form_of(true), plan.bytes, 0);
 }
 
 static void
