@@ -13,6 +13,7 @@
 #include "base/stop_point.h"
 #include "hybrid/hybrid_judge.h"
 #include "hybrid/hybrid_load.h"
+#include "hybrid/hybrid_queue.h"
 #include "hybrid/hybrid_worker.h"
 #include "omendb_guc.h"
 
@@ -46,6 +47,15 @@ omendb_guc_init(void)
 		"A background worker makes row groups of them. Off: only omendb.compact "
 		"does.",
 		&hy_freeze_enabled, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("omendb.freeze_workers",
+							"Workers that freeze rows at the same time, in all databases.",
+							"Of use only if omendb is preloaded.", &hy_freeze_workers, 2, 1,
+							HY_FREEZE_WORKERS_MAX, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"omendb.freeze_naptime",
+		"Time after which a worker comes back for rows that could not be frozen yet.",
+		"It doubles as long as no rows are frozen. Of use only if omendb is preloaded.",
+		&hy_freeze_naptime, 60, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 #ifdef OMENDB_TESTING
 	DefineCustomBoolVariable("omendb.rewrite_all_cold",
 							 "VACUUM FULL makes row groups of all rows, however few and young.",

@@ -12,6 +12,7 @@
 #include "access/tableam.h"
 #include "catalog/pg_am_d.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/rel.h"
 
 #include "base/pg_compat.h"
@@ -26,6 +27,7 @@
 #include "hybrid/hybrid_modify.h"
 #include "hybrid/hybrid_options.h"
 #include "hybrid/hybrid_planner.h"
+#include "hybrid/hybrid_queue.h"
 #include "hybrid/hybrid_rewrite.h"
 #include "hybrid/hybrid_sample.h"
 #include "hybrid/hybrid_scan.h"
@@ -33,6 +35,7 @@
 #include "hybrid/hybrid_tid.h"
 #include "hybrid/hybrid_vacuum.h"
 #include "hybrid/hybrid_wal.h"
+#include "hybrid/hybrid_worker.h"
 
 PG_FUNCTION_INFO_V1(omendb_hybrid_handler);
 
@@ -206,4 +209,9 @@ hybrid_init(void)
 	hybrid_kept_init();
 	hybrid_mark_init();
 	hybrid_planner_init();
+	if (process_shared_preload_libraries_in_progress)
+	{
+		hybrid_queue_init();
+		hybrid_launcher_init();
+	}
 }

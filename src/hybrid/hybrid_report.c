@@ -242,6 +242,9 @@ find_obstacle(Relation rel, const HyMeta *meta)
 	if (reason == NULL && (meta->report.flags & HY_REPORT_NO_WORKER) != 0)
 		return "No background worker was free when VACUUM asked for one, see "
 			   "max_worker_processes";
+	if (reason == NULL && hy_queue_waits(MyDatabaseId, RelationGetRelid(rel)))
+		return "It waits for a background worker, see omendb.freeze_workers and "
+			   "max_worker_processes";
 	return reason;
 }
 

@@ -3,7 +3,7 @@
  *		The background worker that freezes hot rows: see hybrid_worker.h.
  *
  * VACUUM itself must not: its xid is missing from snapshots, so that rows would be seen twice (rule Z1 of
- * design.md).  The worker is started dynamically, which takes no preloading, and ends when it is done.
+ * design.md).  The worker is started dynamically, by VACUUM or by the launcher, and ends when it is done.
  */
 #include "postgres.h"
 
@@ -16,6 +16,7 @@
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -33,14 +34,7 @@
 
 bool hy_freeze_enabled = true;
 
-/* bgw_extra: what a worker is to do */
-typedef struct WorkerTask
-{
-	Oid database;
-	Oid relid;
-} WorkerTask;
-
-StaticAssertDecl(sizeof(WorkerTask) <= BGW_EXTRALEN, "a worker's task fits its slot");
+StaticAssertDecl(sizeof(HyTask) <= BGW_EXTRALEN, "a worker's task fits its slot");
 
 /* like advisory locks, but for a class that users cannot name: locktag_field4 is 1 or 2 in theirs */
 #define WORKER_LOCK_CLASS 7
@@ -95,24 +89,34 @@ hy_worker_refuses(Relation rel, double hot_rows)
 	return hot_rows < group_rows + (double) options.keep_hot_rows ? hy_too_few_rows : NULL;
 }
 
-pg_noinline void
-hy_worker_request(Relation rel, double hot_rows)
+bool
+hy_worker_start(const HyTask *task, bool notify, BackgroundWorkerHandle **handle)
 {
 	BackgroundWorker worker = { .bgw_flags =
 									BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
 								.bgw_start_time = BgWorkerStart_RecoveryFinished,
-								.bgw_restart_time = BGW_NEVER_RESTART };
-	WorkerTask task = { .database = MyDatabaseId, .relid = RelationGetRelid(rel) };
+								.bgw_restart_time = BGW_NEVER_RESTART,
+								.bgw_notify_pid = notify ? MyProcPid : 0 };
 
-	if (hy_worker_refuses(rel, hot_rows) != NULL || !try_lock(task.relid))
-		return;
-	unlock(task.relid);
 	strlcpy(worker.bgw_library_name, "omendb", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "omendb_freeze_worker", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "omendb freezer of table %u", task.relid);
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "omendb freezer of table %u", task->relid);
 	strlcpy(worker.bgw_type, "omendb freezer", sizeof(worker.bgw_type));
-	memcpy(worker.bgw_extra, &task, sizeof(task));
-	if (!RegisterDynamicBackgroundWorker(&worker, NULL))
+	memcpy(worker.bgw_extra, task, sizeof(*task));
+	return RegisterDynamicBackgroundWorker(&worker, handle);
+}
+
+pg_noinline void
+hy_worker_request(Relation rel, double hot_rows)
+{
+	HyTask task = { .database = MyDatabaseId, .relid = RelationGetRelid(rel), .place = -1 };
+
+	if (hy_worker_refuses(rel, hot_rows) != NULL || hy_queue_put(task.database, task.relid))
+		return;
+	if (!try_lock(task.relid))
+		return;
+	unlock(task.relid);
+	if (!hy_worker_start(&task, false, NULL))
 	{
 		ereport(DEBUG1, (errmsg("no background worker is free to freeze rows of table \"%s\"",
 								RelationGetRelationName(rel)),
@@ -141,17 +145,34 @@ wait_for_lock(Oid relid)
 	return false;
 }
 
-/* one transaction's work; false: there is nothing more to do */
+/*
+ * Be taken for a worker of autovacuum by who waits for our locks, or wants to drop the database: he tells us to end, the former after
+ * deadlock_timeout (deadlock.c), the latter at once (CountOtherDBBackends).  All that is lost is the group at hand.  CREATE INDEX CONCURRENTLY
+ * does not wait for our snapshots, as it does not for those of autovacuum, which evaluates index expressions as we do.
+ */
+static void
+give_way(void)
+{
+	LWLockAcquire(ProcArrayLock, LW_EXCLUSIVE);
+	MyProc->statusFlags |= PROC_IS_AUTOVACUUM;
+	ProcGlobal->statusFlags[MyProc->pgxactoff] = MyProc->statusFlags;
+	LWLockRelease(ProcArrayLock);
+}
+
+/* one transaction's work; false: there is nothing more to do, or (later) not now */
 static bool
-work(const WorkerTask *task, HyFreeze *freeze)
+work(const HyTask *task, HyFreeze *freeze, bool *later)
 {
 	Relation rel;
 	bool more = false;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	*later = !wait_for_lock(task->relid);
+	if (!*later)
+		hy_queue_seen(task);
 	/* it may have been dropped, or rewritten into another kind of table */
-	rel = wait_for_lock(task->relid) ? try_relation_open(task->relid, NoLock) : NULL;
+	rel = *later ? NULL : try_relation_open(task->relid, NoLock);
 	if (rel != NULL)
 	{
 		HyOptions options;
@@ -179,28 +200,54 @@ work(const WorkerTask *task, HyFreeze *freeze)
 	return more;
 }
 
+/*
+ * Is it worth while to come back without being asked?  If rows that could not be frozen yet would fill a group, and freezing is not
+ * switched off here; when, or 0.
+ */
+static bool
+is_worth(const HyFreeze *freeze, TimestampTz *due)
+{
+	uint64 soon = freeze->left[HY_LEFT_YOUNG] + freeze->left[HY_LEFT_IN_USE] +
+				  freeze->left[HY_LEFT_CHANGED] + freeze->left[HY_LEFT_REST];
+
+	*due = soon < freeze->group_rows ? freeze->ripe_at : 0;
+	return hy_freeze_enabled && freeze->group_rows > 0 &&
+		   soon + freeze->left[HY_LEFT_AGE] >= freeze->group_rows;
+}
+
 /* entry point of the worker; in the map of exported names by its prefix */
 void
 omendb_freeze_worker(Datum arg)
 {
-	WorkerTask task;
+	HyTask task;
 	HyFreeze freeze = { 0 };
+	TimestampTz due = 0;
+	bool later;
 
 	memcpy(&task, MyBgworkerEntry->bgw_extra, sizeof(task));
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(task.database, InvalidOid, 0);
+	give_way();
 	/* rule Z1: a snapshot for each statement; whatever the database or the role have set */
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
 	if (!try_lock(task.relid))
+	{
+		hy_queue_later(&task, false, 0);
 		return;
+	}
 	STOP_POINT("hybrid_worker_started");
-	while (work(&task, &freeze))
+	while (work(&task, &freeze, &later))
 		CHECK_FOR_INTERRUPTS();
 	ereport(DEBUG1,
 			(errmsg("froze " UINT64_FORMAT " rows of table %u in " UINT64_FORMAT " row groups",
 					freeze.rows, task.relid, freeze.groups),
 			 errdetail("%s.", hy_report_left(&freeze))));
+	/* before the next one may be started */
 	unlock(task.relid);
+	if (later || is_worth(&freeze, &due))
+		hy_queue_later(&task, freeze.rows > 0, due);
+	else
+		hy_queue_done(&task);
 }

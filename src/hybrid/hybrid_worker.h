@@ -5,7 +5,10 @@
 #ifndef HYBRID_WORKER_H
 #define HYBRID_WORKER_H
 
+#include "postmaster/bgworker.h"
 #include "utils/relcache.h"
+
+#include "hybrid/hybrid_queue.h"
 
 /* setting omendb.auto_freeze: may VACUUM ask for freezing? */
 extern bool hy_freeze_enabled;
@@ -19,11 +22,17 @@ extern const char *hy_worker_refuses(Relation rel, double hot_rows);
 extern const char *const hy_too_few_rows;
 
 /*
- * hy_worker_request --- start a worker that freezes the full groups of this table, which has so many hot rows.
+ * hy_worker_request --- have the full groups of this table frozen, which has so many hot rows, by a worker.
  *
- * Does nothing if they do not fill a group, if one is at work on the table already, or if the server has no worker left:
- * the next VACUUM will ask again. The worker waits for the caller's lock of the table.
+ * Does nothing if that is refused.  Asks the launcher, or starts a worker if there is none, unless one is at work on the table already; if the server has no
+ * worker left, the table's report says so, and the next VACUUM will ask again.  The worker waits for the caller's lock of the table.
  */
 extern void hy_worker_request(Relation rel, double hot_rows);
+
+/* Start a worker; false: the server has none left.  notify: the caller's latch is set when it ends, and *handle, palloc'd, tells. */
+extern bool hy_worker_start(const HyTask *task, bool notify, BackgroundWorkerHandle **handle);
+
+/* Register the launcher, which starts with the server: hybrid_launcher.c.  To be called while libraries are preloaded. */
+extern void hybrid_launcher_init(void);
 
 #endif
