@@ -391,7 +391,7 @@ hy_sort_column(Relation rel, const char *name)
 }
 
 void
-hy_options_check_columns(Relation rel, const HyOptions *options)
+hy_options_check_columns(Relation rel, const HyOptions *options, int level)
 {
 	ListCell *cell;
 
@@ -401,12 +401,12 @@ hy_options_check_columns(Relation rel, const HyOptions *options)
 		AttrNumber number = column_number(rel, name);
 
 		if (number == InvalidAttrNumber)
-			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+			ereport(level, (errcode(ERRCODE_UNDEFINED_COLUMN),
 							errmsg("column \"%s\" of table \"%s\" does not exist", name,
 								   RelationGetRelationName(rel)),
 							errhint("Option sort_key names columns, not expressions.")));
-		if (hy_sort_column(rel, name) == InvalidAttrNumber)
-			ereport(ERROR,
+		else if (hy_sort_column(rel, name) == InvalidAttrNumber)
+			ereport(level,
 					(errcode(ERRCODE_UNDEFINED_FUNCTION),
 					 errmsg("rows cannot be sorted by column \"%s\" of table \"%s\"", name,
 							RelationGetRelationName(rel)),

@@ -82,10 +82,11 @@ extern char *hy_option_interval(const Interval *interval);
 /* Replace the label of a table; none is left if all is default.  The caller has it locked. */
 extern void hy_options_write(Oid relid, const HyOptions *options);
 
-/* ereport(ERROR) if a table of this kind has no options, or if its columns are not what the key says */
+/* ereport(ERROR) if a table of this kind has no options */
 extern void hy_options_check_table(Relation rel);
-extern void hy_options_check_columns(Relation rel, const HyOptions *options);
-/* the same if an option needs a setting of the server that is off */
+/* ereport(level) for each column named by an option that the table does not have, or that is no good for it */
+extern void hy_options_check_columns(Relation rel, const HyOptions *options, int level);
+/* ereport(ERROR) if an option needs a setting of the server that is off */
 extern void hy_options_check_server(const HyOptions *options);
 
 /* the number of a column that rows can be sorted by; InvalidAttrNumber: there is none, or its type has no order */

@@ -50,8 +50,11 @@ check_label(const ObjectAddress *object, const char *label)
 	hy_options_check_table(rel);
 	if (!hy_options_parse(label, &options, &problem))
 		hy_options_throw(&problem);
-	hy_options_check_columns(rel, &options);
-	/* no error: a dump comes before somebody looks at the server's settings */
+	/*
+	 * No errors, so that dumps can be restored: they come before somebody looks at the server's settings, and may name a column that is not there any more,
+	 * since a session that has not loaded the library does not come through follow_change (DROP TYPE ... CASCADE).
+	 */
+	hy_options_check_columns(rel, &options, WARNING);
 	if (options.has_freeze_after && !track_commit_timestamp)
 		ereport(WARNING, (errmsg("option freeze_after of table \"%s\" keeps all of its rows hot",
 								 RelationGetRelationName(rel)),

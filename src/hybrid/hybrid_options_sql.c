@@ -107,7 +107,7 @@ omendb_set_options(PG_FUNCTION_ARGS)
 			hy_options_reset(&options, HY_OPTION_SORT_KEY);
 		else
 			set_option(&options, HY_OPTION_SORT_KEY, hy_option_columns(names));
-		hy_options_check_columns(rel, &options);
+		hy_options_check_columns(rel, &options, ERROR);
 	}
 	hy_options_write(RelationGetRelid(rel), &options);
 	/* for the next call in the same statement */
