@@ -488,11 +488,14 @@ BEGIN ATOMIC
 	SELECT c.key, v.key, sum((c.value->'encodings'->>v.key)::bigint)::bigint, sum(v.value::bigint)::bigint
 	FROM row_groups(tab) g, jsonb_each(g.encodings) c, jsonb_each_text(c.value->'vector_bytes') v GROUP BY 1, 2
 	UNION ALL
+	SELECT c.key, 'Bloom filter', NULL, sum((c.value->>'bloom_bytes')::bigint)::bigint
+	FROM row_groups(tab) g, jsonb_each(g.encodings) c WHERE c.value ? 'bloom_bytes' GROUP BY 1
+	UNION ALL
 	SELECT c.key, NULL, NULL, sum((c.value->>'bytes')::bigint)::bigint FROM row_groups(tab) g, jsonb_each(g.encodings) c GROUP BY 1
 	ORDER BY 1, 4 DESC, 2;
 END;
 COMMENT ON FUNCTION column_stats(regclass) IS
-	'bytes of an omendb table''s row groups by column and encoding; encoding NULL = all of the column, its dictionaries included';
+	'bytes of an omendb table''s row groups by column and encoding; encoding NULL = all of the column, its dictionaries and Bloom filters included';
 
 -- Unlogged tables cannot be read on a standby, nor temporary ones of other sessions.
 CREATE VIEW tables AS
@@ -518,11 +521,12 @@ CREATE FUNCTION set_options(tab regclass,
 	keep_hot_rows bigint DEFAULT NULL,
 	freeze_after interval DEFAULT NULL,
 	row_group_rows int DEFAULT NULL,
-	sort_key text[] DEFAULT NULL)
+	sort_key text[] DEFAULT NULL,
+	bloom_columns text[] DEFAULT NULL)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'omendb_set_options'
 	LANGUAGE C;
-COMMENT ON FUNCTION set_options(regclass, boolean, bigint, interval, int, text[]) IS
+COMMENT ON FUNCTION set_options(regclass, boolean, bigint, interval, int, text[], text[]) IS
 	'set options of an omendb table; NULL leaves one as it is';
 
 CREATE FUNCTION reset_options(tab regclass, VARIADIC options text[] DEFAULT '{}')
@@ -537,7 +541,8 @@ CREATE FUNCTION table_options(tab regclass,
 	OUT keep_hot_rows bigint,
 	OUT freeze_after interval,
 	OUT row_group_rows int,
-	OUT sort_key text[])
+	OUT sort_key text[],
+	OUT bloom_columns text[])
 	AS 'MODULE_PATHNAME', 'omendb_table_options'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION table_options(regclass) IS

@@ -24,6 +24,7 @@ typedef struct ColInput
 	const uint64 *codes;   /* CODE: rows */
 	const uint8 *bytes;	   /* FIXED: rows * typlen; BYTES: the values side by side */
 	const uint32 *offsets; /* BYTES: rows + 1, ascending; a NULL is empty */
+	bool bloom;			   /* make a Bloom filter, if one could exclude anything */
 } ColInput;
 
 /*
@@ -36,6 +37,9 @@ typedef struct ColInput
  * A chunk is one allocation: values of 1 GB make palloc raise its error.
  */
 extern uint8 *column_encode(const ColInput *in, ColDesc *desc);
+
+/* memory that a Bloom filter of so many values takes while it is made */
+extern Size column_bloom_memory(uint32 values);
 
 /* ---- reading ---- */
 

@@ -97,6 +97,30 @@ check_dict_place(const ColDesc *desc)
 }
 
 static const char *
+check_bloom_place(const ColDesc *desc)
+{
+	if ((desc->flags & COL_FLAG_BLOOM) == 0)
+		return desc->bloom_offset != 0 || desc->bloom_bytes != 0 || desc->bloom_section != 0 ||
+					   desc->bloom_probes != 0
+				   ? "column has no Bloom filter but its place"
+				   : NULL;
+	if (desc->order == COL_ORDER_NONE || (desc->flags & COL_FLAG_DICT))
+		return "column has a Bloom filter that it has no use for";
+	if (desc->bloom_section % 8 != 0 || desc->bloom_section <= COL_BLOOM_SECTION_HEADER ||
+		desc->bloom_section > COL_BLOOM_SECTION_MAX || desc->bloom_probes == 0 ||
+		desc->bloom_probes > COL_BLOOM_PROBES_MAX)
+		return "form of the Bloom filter is out of range";
+	if (desc->bloom_bytes == 0 || desc->bloom_bytes % desc->bloom_section != 0)
+		return "size of the Bloom filter is not that of its sections";
+	if (desc->bloom_offset !=
+		desc->vectors * sizeof(ColVector) + COL_ALIGN((uint64) desc->dict_bytes))
+		return "Bloom filter does not lie where the dictionary ends";
+	if (desc->bloom_offset + (uint64) desc->bloom_bytes > desc->chunk_bytes)
+		return "Bloom filter does not fit into the chunk";
+	return NULL;
+}
+
+static const char *
 check_order(const ColDesc *desc)
 {
 	if (desc->order > COL_ORDER_BYTES)
@@ -122,7 +146,9 @@ check_none(const ColDesc *desc, uint32 rows)
 {
 	if (desc->vectors != 0 || desc->chunk_bytes != 0 || desc->min != 0 || desc->max != 0 ||
 		desc->dict_offset != 0 || desc->dict_bytes != 0 || desc->dict_count != 0 ||
-		desc->dict_crc != 0 || desc->vectors_crc != 0 || desc->chunk_crc != 0)
+		desc->dict_crc != 0 || desc->vectors_crc != 0 || desc->chunk_crc != 0 ||
+		desc->bloom_offset != 0 || desc->bloom_bytes != 0 || desc->bloom_section != 0 ||
+		desc->bloom_probes != 0)
 		return "column without values has a chunk";
 	if (desc->null_count != rows)
 		return "column without values has rows that are not NULL";
@@ -176,7 +202,7 @@ column_check_desc(const ColDesc *desc, uint32 rows)
 		return wrong;
 	if ((desc->flags & COL_FLAG_DICT) && desc->max >= desc->dict_count)
 		return "greatest dictionary position is out of range";
-	return NULL;
+	return check_bloom_place(desc);
 }
 
 /* the header of a vector that has values */
@@ -273,7 +299,8 @@ check_header(const ColDesc *desc, const ColVector *vector, uint32 rows)
 const char *
 column_check_vectors(const ColDesc *desc, const ColVector *vectors, uint32 rows)
 {
-	uint64 end = desc->vectors * sizeof(ColVector) + COL_ALIGN((uint64) desc->dict_bytes);
+	uint64 end = desc->vectors * sizeof(ColVector) + COL_ALIGN((uint64) desc->dict_bytes) +
+				 desc->bloom_bytes;
 	uint32 nulls = 0;
 
 	if (column_crc(vectors, desc->vectors * sizeof(ColVector)) != desc->vectors_crc)

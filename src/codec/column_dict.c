@@ -16,23 +16,6 @@
 
 #define ENTRY_NONE UINT32_MAX
 
-/* Not on disk; where it is poor, the limit of probes ends the search. */
-static uint64
-hash_span(ColSpan span)
-{
-	uint64 h = span.bytes;
-	uint32 i = 0;
-
-	for (; i + sizeof(uint64) <= span.bytes; i += sizeof(uint64))
-	{
-		h = (h ^ bitpack_load64(span.data + i)) * UINT64CONST(0x9E3779B97F4A7C15);
-		h ^= h >> 32;
-	}
-	for (; i < span.bytes; i++)
-		h = (h ^ span.data[i]) * UINT64CONST(0x9E3779B97F4A7C15);
-	return column_mix(h);
-}
-
 /* find the value of a row, or add it; ENTRY_NONE: the dictionary does not pay */
 static uint32
 dict_entry(ColDict *dict, uint32 row)
@@ -50,7 +33,7 @@ dict_entry(ColDict *dict, uint32 row)
 	else
 	{
 		span = column_input_span(in, row);
-		key = hash_span(span);
+		key = column_hash_span(span);
 		size = span.bytes + (in->store == COL_STORE_BYTES ? sizeof(uint32) : 0);
 	}
 	for (slot = (uint32) column_mix(key) & dict->mask; dict->slots[slot] != 0;

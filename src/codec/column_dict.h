@@ -7,15 +7,7 @@
 
 #include "codec/bitpack.h"
 #include "codec/column.h"
-
-/* the finisher of MurmurHash3: numbers by chance, but the same ones every time */
-static inline uint64
-column_mix(uint64 h)
-{
-	h = (h ^ (h >> 33)) * UINT64CONST(0xFF51AFD7ED558CCD);
-	h = (h ^ (h >> 33)) * UINT64CONST(0xC4CEB9FE1A85EC53);
-	return h ^ (h >> 33);
-}
+#include "codec/column_bloom.h"
 
 /* ---- values of an input ---- */
 

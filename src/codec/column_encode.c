@@ -424,7 +424,7 @@ write_chunk(Encoder *enc, const ColDict *dict)
 {
 	ColDesc *desc = enc->desc;
 	uint64 headers_bytes = enc->vectors * sizeof(ColVector);
-	uint64 end = headers_bytes + COL_ALIGN((uint64) desc->dict_bytes);
+	uint64 end = headers_bytes + COL_ALIGN((uint64) desc->dict_bytes) + desc->bloom_bytes;
 	uint8 *chunk;
 
 	desc->chunk_bytes = end + column_planned_bytes(enc);
@@ -439,6 +439,8 @@ write_chunk(Encoder *enc, const ColDict *dict)
 	{
 		desc->dict_crc = column_crc(chunk + desc->dict_offset, desc->dict_bytes);
 	}
+	if (desc->bloom_bytes > 0)
+		column_write_bloom(enc, chunk + desc->bloom_offset);
 	for (uint32 v = 0; v < enc->vectors; v++)
 	{
 		ColVector *header = &enc->headers[v];
@@ -477,6 +479,10 @@ clear_desc(const ColInput *in, ColDesc *desc)
 	desc->dict_crc = 0;
 	desc->vectors_crc = 0;
 	desc->chunk_crc = 0;
+	desc->bloom_offset = 0;
+	desc->bloom_bytes = 0;
+	desc->bloom_section = 0;
+	desc->bloom_probes = 0;
 	memset(desc->reserved, 0, sizeof(desc->reserved));
 }
 
@@ -546,9 +552,11 @@ column_encode(const ColInput *in, ColDesc *desc)
 	dict = symbols_try(enc, dict);
 	if (dict != NULL)
 		dict_adopt(enc, dict);
+	column_plan_bloom(enc);
 	chunk = write_chunk(enc, dict);
 	if (dict != NULL)
 		column_dict_free(dict);
+	column_free_bloom(enc);
 	column_free_strings(enc);
 	pfree(enc);
 	return chunk;

@@ -34,7 +34,8 @@ typedef struct Encoder
 	const ColInput *in;
 	ColDesc *desc;
 	uint32 vectors;
-	FsstEncoder *symbols; /* NULL if there are none */
+	FsstEncoder *symbols;	/* NULL if there are none */
+	struct ColBloom *bloom; /* likewise */
 	VectorFacts facts[COL_VECTORS_MAX];
 	ColVector headers[COL_VECTORS_MAX];
 } Encoder;
@@ -86,5 +87,16 @@ extern void column_write_pglz(const Encoder *enc, uint32 v, uint8 *dst);
 extern void column_write_fsst(const Encoder *enc, uint32 v, uint8 *dst);
 /* what planning left in memory */
 extern void column_free_strings(Encoder *enc);
+
+/* ---- column_bloom.c ---- */
+
+/*
+ * column_plan_bloom --- find the distinct values for a Bloom filter, once all else is planned, and say in desc how large
+ * it is.  There is none where the dictionary or the range of the column tell as much.
+ */
+extern void column_plan_bloom(Encoder *enc);
+/* desc->bloom_bytes; dst is zero and aligned */
+extern void column_write_bloom(const Encoder *enc, uint8 *dst);
+extern void column_free_bloom(Encoder *enc);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * A chunk is a run of bytes of the group's stream (rowgroup_format.h):
  *
- *		ColVector[vectors] | dictionary or symbols | payload of vector 0 | payload of vector 1 | ...
+ *		ColVector[vectors] | dictionary or symbols | Bloom filter | payload of vector 0 | payload of vector 1 | ...
  *
  * Every part starts at the first multiple of 8 bytes (from the chunk's start) behind
  * the one before, and the chunk ends at one; gaps are zeroes.  Integers are in machine byte order, as in all of PostgreSQL's files.
@@ -74,6 +74,17 @@
  * Symbols (COL_FLAG_SYMBOLS) are there for FSST vectors, in the place of a dictionary: dict_count of
  * them, as codec/fsst.h has them on disk.
  *
+ * A Bloom filter (COL_FLAG_BLOOM) tells of a value that it is not in the chunk.  It is an array of sections of
+ * bloom_section bytes each:
+ *
+ *	uint32 crc		CRC-32C of what is behind it in the section
+ *	uint32 index	of the section
+ *	bits			bit i is bit i % 8 of byte i / 8
+ *
+ * Each value has bloom_probes bits in one section, which its hash chooses; the hash and the choice are those of
+ * codec/column_bloom.h, and what they are of is the code or the bytes, but for floats: +0 in the place of -0, the
+ * greatest code in that of every NaN.  A chunk with a dictionary has none, nor has one without a known order.
+ *
  * A chunk with a dictionary has only DICT, DICT_RUNS and NULLS vectors.  There are at most
  * COL_DICT_MAX entries, so the width of a field is at most 16.
  *
@@ -93,6 +104,9 @@
 #define COL_ROWS_MAX (COL_VECTOR_ROWS * COL_VECTORS_MAX)
 #define COL_VALIDITY_BYTES (COL_VECTOR_ROWS / 8)
 #define COL_CODE_BITS_MAX 64
+#define COL_BLOOM_SECTION_MAX 1024
+#define COL_BLOOM_SECTION_HEADER 8
+#define COL_BLOOM_PROBES_MAX 16
 #define COL_DICT_MAX 65536
 /* PGLZ and FSST: of a vector; a row group's most bytes are less (rowgroup_format.h) */
 #define COL_RAW_MAX (80 * 1024 * 1024)
@@ -174,7 +188,8 @@ StaticAssertDecl(sizeof(ColVector) == 32, "ColVector is 32 bytes on disk");
 #define COL_FLAG_SORTED 0x0010		 /* codes or bytes never descend, no NULL */
 #define COL_FLAG_TYPMOD_SCALE 0x0020 /* numeric: every display scale is the typmod's */
 #define COL_FLAG_SYMBOLS 0x0040		 /* there are symbols; no dictionary */
-#define COL_FLAGS_VALID 0x007F
+#define COL_FLAG_BLOOM 0x0080		 /* there is a Bloom filter; since version 4 of the row group */
+#define COL_FLAGS_VALID 0x00FF
 
 /* descriptor of a column, 128 bytes; they follow the group's header */
 typedef struct ColDesc
@@ -203,7 +218,12 @@ typedef struct ColDesc
 	uint32 dict_crc;
 	uint32 vectors_crc; /* of ColVector[vectors] */
 	uint32 chunk_crc;	/* of the whole chunk */
-	uint8 reserved[32]; /* zero */
+	uint32
+		bloom_offset; /* of the Bloom filter, from the chunk's start; without one all of these are 0 */
+	uint32 bloom_bytes; /* multiple of bloom_section */
+	uint16 bloom_section;
+	uint8 bloom_probes;
+	uint8 reserved[21]; /* zero */
 } ColDesc;
 
 StaticAssertDecl(sizeof(ColDesc) == 128, "ColDesc is 128 bytes on disk");

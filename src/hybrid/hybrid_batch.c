@@ -71,14 +71,21 @@ hy_batch_rewind(HyBatchReader *reader)
 	leave_group(reader);
 }
 
-/* a condition as bounds of the open group's column */
+/* a value of a condition as bounds of the open group's column */
+typedef struct HyRange
+{
+	RgBound low;
+	RgBound high;
+} HyRange;
+
+/* a condition as ranges, one of which a row has to be in */
 typedef struct HyBounds
 {
 	bool usable;
 	bool has_low;
 	bool has_high;
-	RgBound low;
-	RgBound high;
+	int range_count; /* of those values that the group may have */
+	HyRange *ranges; /* room for all values */
 } HyBounds;
 
 static void
@@ -87,8 +94,14 @@ prepare_bounds(HyBatchReader *reader)
 	if (reader->condition_count == 0)
 		return;
 	if (reader->bounds == NULL)
+	{
 		reader->bounds =
 			MemoryContextAlloc(reader->context, (Size) reader->condition_count * sizeof(HyBounds));
+		for (int i = 0; i < reader->condition_count; i++)
+			reader->bounds[i].ranges = MemoryContextAlloc(
+				reader->context,
+				(Size) Max(reader->conditions[i].value_count, 1) * sizeof(HyRange));
+	}
 	for (int i = 0; i < reader->condition_count; i++)
 	{
 		const HyCondition *condition = &reader->conditions[i];
@@ -99,17 +112,52 @@ prepare_bounds(HyBatchReader *reader)
 		if (condition->column >= rg_header(reader->group)->natts)
 			continue;
 		column = rg_column(reader->group, condition->column);
+		if (column->store == COL_STORE_NONE)
+		{
+			/* NULL in all rows: no operator of btree is true */
+			bounds->usable = true;
+			bounds->range_count = 0;
+			continue;
+		}
 		if (column->order == COL_ORDER_BYTES && !condition->ranges_of_bytes &&
 			condition->strategy != BTEqualStrategyNumber)
 			continue;
 		bounds->has_low = condition->strategy >= BTEqualStrategyNumber;
 		bounds->has_high = condition->strategy <= BTEqualStrategyNumber;
-		bounds->usable =
-			(!bounds->has_low ||
-			 rg_datum_bound(column, condition->type, condition->value, false, &bounds->low)) &&
-			(!bounds->has_high ||
-			 rg_datum_bound(column, condition->type, condition->value, true, &bounds->high));
+		bounds->range_count = condition->value_count;
+		bounds->usable = true;
+		for (int k = 0; k < condition->value_count && bounds->usable; k++)
+			bounds->usable =
+				(!bounds->has_low || rg_datum_bound(column, condition->type, condition->values[k],
+													false, &bounds->ranges[k].low)) &&
+				(!bounds->has_high || rg_datum_bound(column, condition->type, condition->values[k],
+													 true, &bounds->ranges[k].high));
 	}
+}
+
+/*
+ * Can a row of the vector (or of the group, with -1) satisfy a condition?  Of several values those that are not in the group are
+ * forgotten until the next one.
+ */
+static bool
+condition_may_match(HyBatchReader *reader, int column, HyBounds *bounds, int vector)
+{
+	int left = 0;
+
+	for (int i = 0; i < bounds->range_count; i++)
+	{
+		HyRange *range = &bounds->ranges[i];
+
+		if (!rg_may_match(reader->group, column, vector, bounds->has_low ? &range->low : NULL,
+						  bounds->has_high ? &range->high : NULL))
+			continue;
+		if (vector >= 0)
+			return true;
+		bounds->ranges[left++] = *range;
+	}
+	if (vector < 0)
+		bounds->range_count = left;
+	return left > 0;
 }
 
 /* can a row of the vector (or of the group, with -1) satisfy all conditions? */
@@ -118,11 +166,10 @@ may_match(HyBatchReader *reader, int vector)
 {
 	for (int i = 0; i < reader->condition_count; i++)
 	{
-		const HyBounds *bounds = &reader->bounds[i];
+		HyBounds *bounds = &reader->bounds[i];
 
-		if (bounds->usable && !rg_may_match(reader->group, reader->conditions[i].column, vector,
-											bounds->has_low ? &bounds->low : NULL,
-											bounds->has_high ? &bounds->high : NULL))
+		if (bounds->usable &&
+			!condition_may_match(reader, reader->conditions[i].column, bounds, vector))
 			return false;
 	}
 	return true;

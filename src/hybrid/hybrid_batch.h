@@ -19,14 +19,16 @@
 
 /*
  * A condition `column <op> value` that every row of interest satisfies; it only
- * serves to skip.  strategy as btree's: 1 < 2 <= 3 = 4 >= 5 >.
+ * serves to skip.  strategy as btree's: 1 < 2 <= 3 = 4 >= 5 >.  There may be several values, or none, of
+ * which one at least satisfies it: `column = ANY (values)`.
  */
 typedef struct HyCondition
 {
 	int column; /* from 0 */
 	int strategy;
-	Oid type; /* of value */
-	Datum value;
+	Oid type; /* of the values */
+	int value_count;
+	Datum *values;
 	/* ranges of bytes are meaningful under C only (rule V8), equality under deterministic collations */
 	bool ranges_of_bytes;
 } HyCondition;

@@ -4,8 +4,8 @@
  *
  * PostgreSQL hands a scan neither.  But before a plan runs we see it.  For
  * each SeqScan over an omendb table, every conjunct of its filter of the form
- * `column <op> constant` is noted in the scan's slot, where the scan finds it.  The
- * filter itself stays; a vector is skipped only if its zone map says that the
+ * `column <op> constant` or `column = ANY (constant array)` is noted in the scan's slot, where the scan finds it.  The
+ * filter itself stays; a vector or group is skipped only if its zone map or Bloom filter says that the
  * conjunct is false or NULL for all its rows, so no answer can change.
  *
  * The same walk forbids bitmap scans to prefetch (README, "Bitmap scans").
@@ -20,6 +20,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -33,6 +34,9 @@
 #include "hybrid/hybrid_batch.h"
 #include "hybrid/hybrid_conditions.h"
 #include "hybrid/hybrid_slot.h"
+
+/* longer lists take longer to compare with than a vector's rows take to read */
+#define LIST_MAX 128
 
 static ExecutorStart_hook_type previous_executor_start = NULL;
 
@@ -78,8 +82,8 @@ is_integer(Oid type)
 }
 
 /* order of btree's default family of the type, as column_format.h has it */
-static bool
-has_our_order(Oid type)
+bool
+hy_condition_type(Oid type)
 {
 	switch (type)
 	{
@@ -161,62 +165,142 @@ collation_is_bytes(Oid collation)
 	return result;
 }
 
+/* `column <op> value`, whichever way round, or `column = ANY (value)` */
+typedef struct Comparison
+{
+	Var *var;
+	Node *value;
+	Oid opno;
+	Oid collation;
+	bool swapped;
+	bool any;
+} Comparison;
+
+static Node *
+without_relabel(Node *node)
+{
+	return IsA(node, RelabelType) ? (Node *) ((RelabelType *) node)->arg : node;
+}
+
+/* a conjunct of either form; its value may be any expression yet */
+static bool
+comparison_of(Expr *expr, Index scanrelid, Comparison *comparison)
+{
+	List *args;
+	Node *left;
+	Node *right;
+
+	*comparison = (Comparison){ 0 };
+	if (IsA(expr, OpExpr))
+	{
+		OpExpr *op = (OpExpr *) expr;
+
+		args = op->args;
+		comparison->opno = op->opno;
+		comparison->collation = op->inputcollid;
+	}
+	else if (IsA(expr, ScalarArrayOpExpr) && ((ScalarArrayOpExpr *) expr)->useOr)
+	{
+		ScalarArrayOpExpr *op = (ScalarArrayOpExpr *) expr;
+
+		args = op->args;
+		comparison->opno = op->opno;
+		comparison->collation = op->inputcollid;
+		comparison->any = true;
+	}
+	else
+		return false;
+	if (list_length(args) != 2)
+		return false;
+	left = without_relabel(linitial(args));
+	right = without_relabel(lsecond(args));
+	comparison->swapped = !comparison->any && !IsA(left, Var);
+	comparison->var = (Var *) (comparison->swapped ? right : left);
+	comparison->value = comparison->swapped ? left : right;
+	return IsA(comparison->var, Var) && (Index) comparison->var->varno == scanrelid &&
+		   comparison->var->varattno > 0 && comparison->var->varlevelsup == 0;
+}
+
+/* a single value; detoasted once, not for every vector */
+static void
+take_value(HyCondition *condition, Datum value)
+{
+	if (get_typlen(condition->type) == -1)
+		value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(value));
+	condition->value_count = 1;
+	condition->values = palloc(sizeof(Datum));
+	condition->values[0] = value;
+}
+
+/* the elements of an array that are not NULL, with which the condition is never true; false: they are too many */
+static bool
+take_list(HyCondition *condition, Oid array_type, Datum array)
+{
+	ArrayType *elements;
+	int16 typlen;
+	bool typbyval;
+	char typalign;
+	bool *nulls;
+	int count;
+
+	condition->type = get_element_type(array_type);
+	if (!OidIsValid(condition->type))
+		return false;
+	elements = DatumGetArrayTypeP(array);
+	if (ArrayGetNItems(ARR_NDIM(elements), ARR_DIMS(elements)) > LIST_MAX)
+		return false;
+	get_typlenbyvalalign(condition->type, &typlen, &typbyval, &typalign);
+	deconstruct_array(elements, condition->type, typlen, typbyval, typalign, &condition->values,
+					  &nulls, &count);
+	condition->value_count = 0;
+	for (int i = 0; i < count; i++)
+		if (!nulls[i])
+			condition->values[condition->value_count++] = condition->values[i];
+	return true;
+}
+
+/* can the values of a condition be told from a column's without the operator? */
+static bool
+types_agree(Oid column_type, Oid type)
+{
+	return hy_condition_type(column_type) &&
+		   (column_type == type || (is_integer(column_type) && is_integer(type)) ||
+			(column_type == VARCHAROID && type == TEXTOID));
+}
+
 /* one conjunct; true if *condition was filled */
 static bool
 condition_of(Expr *expr, Index scanrelid, TupleDesc desc, EState *estate, HyCondition *condition)
 {
-	OpExpr *op = (OpExpr *) expr;
-	Node *left;
-	Node *right;
-	Var *var;
-	Oid type;
+	Comparison comparison;
 	Oid column_type;
-	bool swapped = false;
+	Datum value;
 
-	if (!IsA(expr, OpExpr) || list_length(op->args) != 2)
+	if (!comparison_of(expr, scanrelid, &comparison) ||
+		!known_value(comparison.value, estate, &condition->type, &value))
 		return false;
-	left = linitial(op->args);
-	right = lsecond(op->args);
-	if (IsA(left, RelabelType))
-		left = (Node *) ((RelabelType *) left)->arg;
-	if (IsA(right, RelabelType))
-		right = (Node *) ((RelabelType *) right)->arg;
-	if (!IsA(left, Var))
-	{
-		Node *node = left;
-
-		left = right;
-		right = node;
-		swapped = true;
-	}
-	if (!IsA(left, Var))
+	condition->column = comparison.var->varattno - 1;
+	column_type = getBaseType(TupleDescAttr(desc, condition->column)->atttypid);
+	condition->strategy =
+		hy_condition_type(column_type) ? strategy_of(comparison.opno, column_type) : 0;
+	if (condition->strategy == 0 ||
+		(comparison.any && condition->strategy != BTEqualStrategyNumber))
 		return false;
-	var = (Var *) left;
-	if ((Index) var->varno != scanrelid || var->varattno <= 0 || var->varlevelsup != 0 ||
-		!known_value(right, estate, &type, &condition->value))
-		return false;
-	column_type = getBaseType(TupleDescAttr(desc, var->varattno - 1)->atttypid);
-	if (!has_our_order(column_type) ||
-		(column_type != type && !(is_integer(column_type) && is_integer(type)) &&
-		 !(column_type == VARCHAROID && type == TEXTOID)))
-		return false;
-	condition->strategy = strategy_of(op->opno, column_type);
-	if (condition->strategy == 0)
-		return false;
-	if (swapped)
+	if (comparison.swapped)
 		condition->strategy = BTMaxStrategyNumber + 1 - condition->strategy;
 	condition->ranges_of_bytes = column_type == UUIDOID || column_type == BYTEAOID;
-	if (OidIsValid(op->inputcollid))
+	if (OidIsValid(comparison.collation))
 	{
-		if (!get_collation_isdeterministic(op->inputcollid))
+		if (!get_collation_isdeterministic(comparison.collation))
 			return false;
-		condition->ranges_of_bytes = collation_is_bytes(op->inputcollid);
+		condition->ranges_of_bytes = collation_is_bytes(comparison.collation);
 	}
-	/* once, not for every vector */
-	if (get_typlen(type) == -1)
-		condition->value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(condition->value));
-	condition->column = var->varattno - 1;
-	condition->type = type;
+	if (comparison.any)
+		return take_list(condition, condition->type, value) &&
+			   types_agree(column_type, condition->type);
+	if (!types_agree(column_type, condition->type))
+		return false;
+	take_value(condition, value);
 	return true;
 }
 

@@ -636,7 +636,7 @@ hy_meta_count_columns(HyMeta *meta, const ColDesc *columns, int count, int sign)
 {
 	for (int i = 0; i < Min(count, HY_COLUMNS_MAX); i++)
 	{
-		uint32 units = (uint32) ((columns[i].chunk_bytes + HY_COLUMN_UNIT - 1) / HY_COLUMN_UNIT);
+		uint32 units = hy_column_units(&columns[i]);
 
 		meta->column_units[i] += (uint32) sign * units;
 	}

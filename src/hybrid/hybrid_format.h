@@ -22,7 +22,7 @@
 
 /* attributes of a table, core's MaxHeapAttributeNumber */
 #define HY_COLUMNS_MAX 1600
-/* unit of column_units: bytes, each group's column rounded up */
+/* unit of column_units: bytes, each group's column rounded up, without its Bloom filter */
 #define HY_COLUMN_UNIT 256
 
 /* why a hot row was not frozen: README.md, "Reports" */
@@ -105,6 +105,14 @@ typedef struct HyMeta
 	uint32 column_units[HY_COLUMNS_MAX];
 	HyFreezeReport report;
 } HyMeta;
+
+/* what a scan reads of a group's column, in these units: all but its Bloom filter */
+static inline uint32
+hy_column_units(const ColDesc *column)
+{
+	return (uint32) ((column->chunk_bytes - column->bloom_bytes + HY_COLUMN_UNIT - 1) /
+					 HY_COLUMN_UNIT);
+}
 
 StaticAssertDecl(sizeof(HyMeta) <= RG_PAGE_PAYLOAD, "metapage fits");
 StaticAssertDecl(sizeof(HyMeta) % 8 == 0, "no padding at the end");

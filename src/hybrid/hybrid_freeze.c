@@ -740,8 +740,8 @@ hy_freeze_group(Relation rel, HyFreeze *freeze)
 	fr.whole_headers =
 		RelationIsLogicallyLogged(rel) && rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL;
 	fr.strategy = GetAccessStrategy(BAS_VACUUM);
-	fr.builder = rg_builder_create(RelationGetDescr(rel), true, context);
 	read_options(&fr, freeze);
+	fr.builder = hy_builder_create(rel, &fr.options, true, context);
 	fr.rows = palloc(fr.wanted * sizeof(HotRow));
 	fr.values = palloc((Size) Max(natts, 1) * sizeof(Datum));
 	fr.nulls = palloc((Size) Max(natts, 1) * sizeof(bool));

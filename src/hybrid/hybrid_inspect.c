@@ -157,6 +157,8 @@ describe_column(StringInfo buf, RgGroup *group, int column, const char *name)
 	describe_encodings(buf, counts, bytes);
 	appendStringInfo(buf, "}, \"bytes\": " UINT64_FORMAT ", \"nulls\": %u", desc->chunk_bytes,
 					 desc->null_count);
+	if (desc->flags & COL_FLAG_BLOOM)
+		appendStringInfo(buf, ", \"bloom_bytes\": %u", desc->bloom_bytes);
 	if (desc->flags & COL_FLAG_NUMERIC)
 		appendStringInfo(buf, ", \"scale\": %d", desc->scale);
 	appendStringInfoChar(buf, '}');

@@ -249,8 +249,11 @@ write_hot(HyLoad *load, Relation rel)
 static void
 renew_builder(HyLoad *load, Relation rel)
 {
-	RgBuilder *fresh = rg_builder_create(RelationGetDescr(rel), false, load->context);
+	HyOptions table;
+	RgBuilder *fresh;
 
+	hy_options_read(rel, &table);
+	fresh = hy_builder_create(rel, &table, false, load->context);
 	loads_memory -= Min(loads_memory, rg_builder_memory(load->builder));
 	rg_builder_free(load->builder);
 	load->builder = fresh;
@@ -384,6 +387,7 @@ begin_load(Relation rel, CommandId cid, int options, bool multi)
 	MemoryContext context =
 		AllocSetContextCreate(TopTransactionContext, "omendb load buffer", ALLOCSET_DEFAULT_SIZES);
 	HyLoad *load = MemoryContextAllocZero(context, sizeof(HyLoad));
+	HyOptions table;
 
 	load->context = context;
 	load->relid = RelationGetRelid(rel);
@@ -393,8 +397,9 @@ begin_load(Relation rel, CommandId cid, int options, bool multi)
 	load->cid = cid;
 	load->options = options;
 	load->multi = multi;
-	load->group_rows = hy_group_rows(rel);
-	load->builder = rg_builder_create(RelationGetDescr(rel), false, context);
+	hy_options_read(rel, &table);
+	load->group_rows = hy_options_group_rows(&table);
+	load->builder = hy_builder_create(rel, &table, false, context);
 	loads_memory += rg_builder_memory(load->builder);
 	/* the newest first: COPY comes back to the same few tables */
 	dlist_push_head(&loads, &load->node);

@@ -13,11 +13,13 @@
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
 #include "utils/varlena.h"
 
 #include "hybrid/hybrid_am.h"
+#include "hybrid/hybrid_conditions.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_options.h"
 
@@ -34,7 +36,10 @@ static const struct
 				   "\"P1DT12H\"") },
 	{ "row_group_rows", gettext_noop("Valid values are 16 to 131072") },
 	{ "sort_key", gettext_noop("Valid values are names of up to 32 columns, each once; in a label "
-							   "separated by commas, and quoted like identifiers") }
+							   "separated by commas, and quoted like identifiers") },
+	{ "bloom_columns",
+	  gettext_noop("Valid values are names of up to 32 columns, each once; in a label "
+				   "separated by commas, and quoted like identifiers") }
 };
 
 StaticAssertDecl(HY_ROW_GROUP_ROWS_MIN == 16 && RG_ROWS_MAX == 131072 && HY_SORT_KEY_MAX == 32,
@@ -61,8 +66,8 @@ hy_option_by_name(const char *name, HyOption *option, HyOptionsProblem *problem)
 		.sqlstate = ERRCODE_INVALID_PARAMETER_VALUE,
 		.message = psprintf(_("unrecognized option \"%s\""), name),
 		.hint =
-			gettext_noop("Options are auto_freeze, keep_hot_rows, freeze_after, row_group_rows and "
-						 "sort_key")
+			gettext_noop("Options are auto_freeze, keep_hot_rows, freeze_after, row_group_rows, "
+						 "sort_key and bloom_columns")
 	};
 	return false;
 }
@@ -86,6 +91,9 @@ hy_options_reset(HyOptions *options, HyOption option)
 			break;
 		case HY_OPTION_SORT_KEY:
 			options->sort_key = NIL;
+			break;
+		case HY_OPTION_BLOOM_COLUMNS:
+			options->bloom_columns = NIL;
 			break;
 	}
 }
@@ -158,6 +166,9 @@ hy_options_set(HyOptions *options, HyOption option, const char *value, HyOptions
 			break;
 		case HY_OPTION_SORT_KEY:
 			valid = parse_columns(value, &options->sort_key);
+			break;
+		case HY_OPTION_BLOOM_COLUMNS:
+			valid = parse_columns(value, &options->bloom_columns);
 			break;
 	}
 	if (!valid)
@@ -286,6 +297,8 @@ format_label(const HyOptions *options)
 		appendStringInfo(&text, " row_group_rows=%u", options->row_group_rows);
 	if (options->sort_key != NIL)
 		appendStringInfo(&text, " sort_key=%s", hy_option_columns(options->sort_key));
+	if (options->bloom_columns != NIL)
+		appendStringInfo(&text, " bloom_columns=%s", hy_option_columns(options->bloom_columns));
 	return text.len > 0 ? text.data + 1 : NULL;
 }
 
@@ -327,16 +340,6 @@ hy_options_group_rows(const HyOptions *options)
 	return options->row_group_rows > 0 ? options->row_group_rows : (uint32) hy_row_group_rows;
 }
 
-uint32
-hy_group_rows(Relation rel)
-{
-	HyOptions options;
-
-	hy_options_read(rel, &options);
-	list_free(options.sort_key);
-	return hy_options_group_rows(&options);
-}
-
 /* ---- does the table have what they are about? ---- */
 
 void
@@ -375,19 +378,49 @@ column_number(Relation rel, const char *name)
 	return InvalidAttrNumber;
 }
 
+/* type of a column that is there */
+static Oid
+column_type(Relation rel, AttrNumber number)
+{
+	return TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid;
+}
+
+bool
+hy_sort_type(Oid type)
+{
+	return OidIsValid(lookup_type_cache(type, TYPECACHE_LT_OPR)->lt_opr);
+}
+
+bool
+hy_bloom_type(Oid type)
+{
+	return hy_condition_type(getBaseType(type));
+}
+
 AttrNumber
 hy_sort_column(Relation rel, const char *name)
 {
 	AttrNumber number = column_number(rel, name);
 
-	if (number != InvalidAttrNumber)
-	{
-		Oid type = TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid;
+	return number != InvalidAttrNumber && hy_sort_type(column_type(rel, number))
+			   ? number
+			   : InvalidAttrNumber;
+}
 
-		if (!OidIsValid(lookup_type_cache(type, TYPECACHE_LT_OPR)->lt_opr))
-			return InvalidAttrNumber;
-	}
-	return number;
+/* the type of a column that an option names; InvalidOid if there is none, and then ereport(level) */
+static Oid
+check_column(Relation rel, const char *name, HyOption option, int level)
+{
+	AttrNumber number = column_number(rel, name);
+
+	if (number != InvalidAttrNumber)
+		return column_type(rel, number);
+	ereport(
+		level,
+		(errcode(ERRCODE_UNDEFINED_COLUMN),
+		 errmsg("column \"%s\" of table \"%s\" does not exist", name, RelationGetRelationName(rel)),
+		 errhint("Option %s names columns, not expressions.", option_table[option].name)));
+	return InvalidOid;
 }
 
 void
@@ -398,22 +431,44 @@ hy_options_check_columns(Relation rel, const HyOptions *options, int level)
 	foreach (cell, options->sort_key)
 	{
 		const char *name = lfirst(cell);
-		AttrNumber number = column_number(rel, name);
+		Oid type = check_column(rel, name, HY_OPTION_SORT_KEY, level);
 
-		if (number == InvalidAttrNumber)
-			ereport(level, (errcode(ERRCODE_UNDEFINED_COLUMN),
-							errmsg("column \"%s\" of table \"%s\" does not exist", name,
+		if (OidIsValid(type) && !hy_sort_type(type))
+			ereport(level, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+							errmsg("rows cannot be sorted by column \"%s\" of table \"%s\"", name,
 								   RelationGetRelationName(rel)),
-							errhint("Option sort_key names columns, not expressions.")));
-		else if (hy_sort_column(rel, name) == InvalidAttrNumber)
-			ereport(level,
-					(errcode(ERRCODE_UNDEFINED_FUNCTION),
-					 errmsg("rows cannot be sorted by column \"%s\" of table \"%s\"", name,
-							RelationGetRelationName(rel)),
-					 errdetail("Type %s has no default operator class for access method "
-							   "btree.",
-							   format_type_be(
-								   TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid)),
-					 errhint("Leave the column out of option sort_key.")));
+							errdetail("Type %s has no default operator class for access method "
+									  "btree.",
+									  format_type_be(type)),
+							errhint("Leave the column out of option sort_key.")));
 	}
+	foreach (cell, options->bloom_columns)
+	{
+		const char *name = lfirst(cell);
+		Oid type = check_column(rel, name, HY_OPTION_BLOOM_COLUMNS, level);
+
+		if (OidIsValid(type) && !hy_bloom_type(type))
+			ereport(level, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("column \"%s\" of table \"%s\" cannot have a Bloom filter", name,
+								   RelationGetRelationName(rel)),
+							errdetail("No condition on type %s can skip row groups.",
+									  format_type_be(type)),
+							errhint("Leave the column out of option bloom_columns.")));
+	}
+}
+
+RgBuilder *
+hy_builder_create(Relation rel, const HyOptions *options, bool with_xmin, MemoryContext parent)
+{
+	RgBuilder *builder = rg_builder_create(RelationGetDescr(rel), with_xmin, parent);
+	ListCell *cell;
+
+	foreach (cell, options->bloom_columns)
+	{
+		AttrNumber number = column_number(rel, lfirst(cell));
+
+		if (number != InvalidAttrNumber && hy_bloom_type(column_type(rel, number)))
+			rg_builder_filter(builder, number - 1);
+	}
+	return builder;
 }

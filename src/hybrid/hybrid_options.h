@@ -3,7 +3,7 @@
  *		Options of a table: README.md, "Options".
  *
  * They are the table's security label of provider "omendb", a text like
- * "auto_freeze=off row_group_rows=65536 sort_key=device,ts", in which only what was set stands.
+ * "auto_freeze=off row_group_rows=65536 sort_key=device,ts bloom_columns=token", in which only what was set stands.
  */
 #ifndef HYBRID_OPTIONS_H
 #define HYBRID_OPTIONS_H
@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "base/check.h"
+#include "rowgroup/rowgroup_build.h"
 
 typedef struct HyOptions
 {
@@ -22,6 +23,7 @@ typedef struct HyOptions
 	uint64 keep_hot_rows;  /* the last so many rows of the file stay hot */
 	uint32 row_group_rows; /* 0: omendb.row_group_rows */
 	List *sort_key;		   /* names of columns (char *) */
+	List *bloom_columns;   /* likewise */
 } HyOptions;
 
 /* what may be set, and in which order it is written; the table of names is in hybrid_options.c */
@@ -31,12 +33,13 @@ typedef enum HyOption
 	HY_OPTION_KEEP_HOT_ROWS,
 	HY_OPTION_FREEZE_AFTER,
 	HY_OPTION_ROW_GROUP_ROWS,
-	HY_OPTION_SORT_KEY
+	HY_OPTION_SORT_KEY,
+	HY_OPTION_BLOOM_COLUMNS
 } HyOption;
 
-#define HY_OPTION_COUNT (HY_OPTION_SORT_KEY + 1)
+#define HY_OPTION_COUNT (HY_OPTION_BLOOM_COLUMNS + 1)
 #define HY_OPTIONS_PROVIDER "omendb"
-/* as many columns as an index can have */
+/* in a list of columns: as many as an index can have */
 #define HY_SORT_KEY_MAX INDEX_MAX_KEYS
 
 /*
@@ -47,9 +50,15 @@ typedef enum HyOption
  */
 extern void hy_options_read(Relation rel, HyOptions *options);
 
-/* rows of a full row group of this table */
-extern uint32 hy_group_rows(Relation rel);
+/* rows of a full row group of a table with these options */
 extern uint32 hy_options_group_rows(const HyOptions *options);
+
+/*
+ * hy_builder_create --- a builder (rg_builder_create) for row groups of `rel`, with the Bloom filters that the options ask
+ * for.  Of what is no column of rel any more, or of another type now, there is none.
+ */
+extern RgBuilder *hy_builder_create(Relation rel, const HyOptions *options, bool with_xmin,
+									MemoryContext parent);
 
 /* the same by OID; false: nothing is set.  Does not lock the table. */
 extern bool hy_options_of(Oid relid, HyOptions *options);
@@ -91,6 +100,10 @@ extern void hy_options_check_server(const HyOptions *options);
 
 /* the number of a column that rows can be sorted by; InvalidAttrNumber: there is none, or its type has no order */
 extern AttrNumber hy_sort_column(Relation rel, const char *name);
+
+/* can rows be sorted by values of this type?  Can they have a Bloom filter, in some groups at least? */
+extern bool hy_sort_type(Oid type);
+extern bool hy_bloom_type(Oid type);
 
 /* label provider and hook: hybrid_options_hooks.c */
 extern void hybrid_options_init(void);

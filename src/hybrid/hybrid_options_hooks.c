@@ -104,23 +104,25 @@ follow_table(Oid relid)
 	ReleaseSysCache(before);
 }
 
-/* A column of this name gets another (NULL: is gone, or has no order any more). */
-static void
-replace_column(Oid relid, HyOptions *options, const char *name, const char *new_name)
+/* In a list of columns, `name` becomes another one (NULL: goes); true if there was anything to do. */
+static bool
+replace_column(List **names, const char *name, const char *new_name)
 {
 	ListCell *cell;
 
-	foreach (cell, options->sort_key)
+	foreach (cell, *names)
 	{
 		if (strcmp(lfirst(cell), name) != 0)
 			continue;
-		if (new_name != NULL)
-			lfirst(cell) = pstrdup(new_name);
+		if (new_name == NULL)
+			*names = foreach_delete_current(*names, cell);
+		else if (strcmp(name, new_name) == 0)
+			return false;
 		else
-			options->sort_key = foreach_delete_current(options->sort_key, cell);
-		hy_options_write(relid, options);
-		break;
+			lfirst(cell) = pstrdup(new_name);
+		return true;
 	}
+	return false;
 }
 
 static void
@@ -130,12 +132,16 @@ follow_column(Oid relid, HyOptions *options, AttrNumber number, bool dropped)
 	HeapTuple after;
 	ScanKeyData keys[2];
 	Form_pg_attribute att;
+	bool changed;
 
 	if (name == NULL)
 		return;
 	if (dropped)
 	{
-		replace_column(relid, options, name, NULL);
+		changed = replace_column(&options->sort_key, name, NULL);
+		changed |= replace_column(&options->bloom_columns, name, NULL);
+		if (changed)
+			hy_options_write(relid, options);
 		return;
 	}
 	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ,
@@ -146,10 +152,13 @@ follow_column(Oid relid, HyOptions *options, AttrNumber number, bool dropped)
 	if (!HeapTupleIsValid(after))
 		return;
 	att = (Form_pg_attribute) GETSTRUCT(after);
-	if (!OidIsValid(lookup_type_cache(att->atttypid, TYPECACHE_LT_OPR)->lt_opr))
-		replace_column(relid, options, name, NULL);
-	else if (strcmp(name, NameStr(att->attname)) != 0)
-		replace_column(relid, options, name, NameStr(att->attname));
+	/* a type that does not serve any more takes the column out */
+	changed = replace_column(&options->sort_key, name,
+							 hy_sort_type(att->atttypid) ? NameStr(att->attname) : NULL);
+	changed |= replace_column(&options->bloom_columns, name,
+							  hy_bloom_type(att->atttypid) ? NameStr(att->attname) : NULL);
+	if (changed)
+		hy_options_write(relid, options);
 }
 
 static void

@@ -76,12 +76,25 @@ set_option(HyOptions *options, HyOption option, const char *value)
 		hy_options_throw(&problem);
 }
 
-/* omendb.set_options(tab, auto_freeze, keep_hot_rows, freeze_after, row_group_rows, sort_key) */
+/* an option that is a list of columns; an empty one is the default */
+static void
+set_columns(HyOptions *options, HyOption option, ArrayType *array)
+{
+	List *names = names_of(array);
+
+	if (names == NIL)
+		hy_options_reset(options, option);
+	else
+		set_option(options, option, hy_option_columns(names));
+}
+
+/* omendb.set_options(tab, auto_freeze, keep_hot_rows, freeze_after, row_group_rows, sort_key, bloom_columns) */
 Datum
 omendb_set_options(PG_FUNCTION_ARGS)
 {
 	Relation rel;
 	HyOptions options;
+	HyOptions given = { 0 };
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -100,15 +113,13 @@ omendb_set_options(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(4))
 		set_option(&options, HY_OPTION_ROW_GROUP_ROWS, psprintf("%d", PG_GETARG_INT32(4)));
 	if (!PG_ARGISNULL(5))
-	{
-		List *names = names_of(PG_GETARG_ARRAYTYPE_P(5));
-
-		if (names == NIL)
-			hy_options_reset(&options, HY_OPTION_SORT_KEY);
-		else
-			set_option(&options, HY_OPTION_SORT_KEY, hy_option_columns(names));
-		hy_options_check_columns(rel, &options, ERROR);
-	}
+		set_columns(&options, HY_OPTION_SORT_KEY, PG_GETARG_ARRAYTYPE_P(5));
+	if (!PG_ARGISNULL(6))
+		set_columns(&options, HY_OPTION_BLOOM_COLUMNS, PG_GETARG_ARRAYTYPE_P(6));
+	/* what is not given is as good, or bad, as it was */
+	given.sort_key = PG_ARGISNULL(5) ? NIL : options.sort_key;
+	given.bloom_columns = PG_ARGISNULL(6) ? NIL : options.bloom_columns;
+	hy_options_check_columns(rel, &given, ERROR);
 	hy_options_write(RelationGetRelid(rel), &options);
 	/* for the next call in the same statement */
 	CommandCounterIncrement();
@@ -189,5 +200,8 @@ omendb_table_options(PG_FUNCTION_ARGS)
 	nulls[HY_OPTION_SORT_KEY] = options.sort_key == NIL;
 	if (options.sort_key != NIL)
 		values[HY_OPTION_SORT_KEY] = names_datum(options.sort_key);
+	nulls[HY_OPTION_BLOOM_COLUMNS] = options.bloom_columns == NIL;
+	if (options.bloom_columns != NIL)
+		values[HY_OPTION_BLOOM_COLUMNS] = names_datum(options.bloom_columns);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

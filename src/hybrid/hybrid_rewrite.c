@@ -624,18 +624,20 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "omendb rewrite", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	HyOptions options;
 	HyScan *scan;
 
 	hy_load_flush_table(old_table);
 	rw.context = AllocSetContextCreate(context, "omendb rewrite row", ALLOCSET_DEFAULT_SIZES);
-	rw.group_rows = hy_group_rows(old_table);
+	hy_options_read(old_table, &options);
+	rw.group_rows = hy_options_group_rows(&options);
 	rw.judge.rel = old_table;
 	rw.judge.oldest_xmin = oldest_xmin;
 	rw.judge.to_groups = rg_unsupported(RelationGetDescr(new_table)) == NULL &&
 						 hy_load_row_groups && !hy_must_stay_hot(old_table);
 	rw.judge.young_too = hy_rewrite_all_cold && old_index == NULL;
 	if (rw.judge.to_groups)
-		rw.builder = rg_builder_create(RelationGetDescr(new_table), true, context);
+		rw.builder = hy_builder_create(new_table, &options, true, context);
 	rw.slot = table_slot_create(old_table, NULL);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE,
 								 old_index != NULL && !use_sort
@@ -667,7 +669,7 @@ hybrid_relation_copy_for_cluster(Relation old_table, Relation new_table, Relatio
 		{
 			/* copying single groups takes another builder */
 			rw.remainder = rw.builder;
-			rw.builder = rg_builder_create(RelationGetDescr(new_table), true, context);
+			rw.builder = hy_builder_create(new_table, &options, true, context);
 			if (!rw.judge.young_too)
 				copy_groups(&rw, false);
 		}

@@ -119,8 +119,7 @@ check_group(Check *check, const HyEntry *entry)
 	rg_verify(group);
 	hy_meta_count_group(&check->sums, entry, 1);
 	for (int i = 0; i < header->natts && i < HY_COLUMNS_MAX; i++)
-		check->sums.column_units[i] +=
-			(uint32) ((rg_column(group, i)->chunk_bytes + HY_COLUMN_UNIT - 1) / HY_COLUMN_UNIT);
+		check->sums.column_units[i] += hy_column_units(rg_column(group, i));
 	hy_source_release(&source);
 	rg_close(group);
 	MemoryContextDelete(context);

@@ -27,6 +27,7 @@
 typedef struct RgBuildColumn
 {
 	RgType type;
+	bool filter;	 /* make a Bloom filter */
 	uint8 *nulls;	 /* a byte a row, 0 or 1 */
 	uint64 *codes;	 /* CODE */
 	uint32 *offsets; /* BYTES: one more than rows */
@@ -39,6 +40,7 @@ struct RgBuilder
 	MemoryContext context;
 	MemoryContext scratch; /* for flattening */
 	bool with_xmin;
+	bool any_filter;
 	int natts;
 	uint32 rows;
 	uint32 room; /* rows for which the arrays have room */
@@ -122,7 +124,18 @@ rg_builder_raw_bytes(const RgBuilder *builder)
 Size
 rg_builder_memory(const RgBuilder *builder)
 {
-	return MemoryContextMemAllocated(builder->context, true);
+	Size bytes = MemoryContextMemAllocated(builder->context, true);
+
+	/* columns are encoded one after the other; who adds up and subtracts counts on it that a reset gives nothing back */
+	return builder->any_filter ? bytes + column_bloom_memory(builder->room) : bytes;
+}
+
+void
+rg_builder_filter(RgBuilder *builder, int att)
+{
+	Assert(att >= 0 && att < builder->natts);
+	builder->columns[att].filter = true;
+	builder->any_filter = true;
 }
 
 Size
@@ -463,7 +476,9 @@ static uint8 *
 rg_encode_column(const RgBuildColumn *col, uint32 first, uint32 rows, ColDesc *desc)
 {
 	const RgType *type = &col->type;
-	ColInput in = { .store = type->store, .order = type->order, .rows = rows };
+	ColInput in = {
+		.store = type->store, .order = type->order, .rows = rows, .bloom = col->filter
+	};
 	uint32 null_count = 0, values;
 	uint16 flags;
 	uint8 *chunk;

@@ -41,9 +41,16 @@ extern Size rg_row_bytes(TupleDesc desc, const Datum *values, const bool *nulls)
 extern void rg_builder_append(RgBuilder *builder, const Datum *values, const bool *nulls,
 							  TransactionId xmin);
 
+/*
+ * rg_builder_filter --- make a Bloom filter of attribute att (0-based) in each group from now on, where it could exclude anything.
+ * Of types without a known order there is none.
+ */
+extern void rg_builder_filter(RgBuilder *builder, int att);
+
 extern uint32 rg_builder_rows(const RgBuilder *builder);
 extern Size rg_builder_raw_bytes(const RgBuilder *builder); /* detoasted */
-extern Size rg_builder_memory(const RgBuilder *builder);	/* allocated */
+/* allocated, and what encoding the Bloom filters will take on top */
+extern Size rg_builder_memory(const RgBuilder *builder);
 
 /*
  * Read back row i (0-based), for rows that go hot after all.  By-reference

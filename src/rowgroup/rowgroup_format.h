@@ -69,10 +69,11 @@ StaticAssertDecl(BLCKSZ >= 8192 && BLCKSZ <= 32768, "block size 8 to 32 kB");
 /*
  * 2: vectors of FSST, symbols
  * 3: RUNS, DICT_RUNS, ASCENDING, LINEAR, PATCHED
+ * 4: Bloom filters
  *
  * A version only adds to those before it, so all are read by the same code.
  */
-#define RG_VERSION 3
+#define RG_VERSION 4
 
 #define RG_FLAG_XMIN 0x0001
 #define RG_FLAGS_VALID 0x0001

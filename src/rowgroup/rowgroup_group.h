@@ -67,6 +67,7 @@ struct RgGroup
 {
 	MemoryContext context;
 	RgSource *source;
+	TupleDesc desc;
 	const RgHeader *header;
 	const ColDesc *descs; /* header->columns */
 	int natts;			  /* of the table now, >= header->natts */
@@ -115,6 +116,12 @@ rg_prefix(const uint8 *data, uint32 bytes)
 extern const ColVector *rg_load_vectors(RgGroup *group, RgColumn *col);
 extern const uint8 *rg_load_dict(RgGroup *group, RgColumn *col);
 extern const FsstTable *rg_load_symbols(RgGroup *group, RgColumn *col);
+
+/* a section of a column's Bloom filter, checked; good until the source is read again */
+extern const uint8 *rg_bloom_section(RgGroup *group, const ColDesc *desc, uint32 section);
+/* report damage of it: the group and the column are named */
+om_noreturn extern void rg_bloom_damaged(RgGroup *group, const ColDesc *desc, uint32 section,
+										 const char *wrong);
 
 /*
  * rg_payload --- a vector's payload and its header, checked and fit to decode; good until the

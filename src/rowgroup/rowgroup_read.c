@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "utils/memutils.h"
 
+#include "codec/column_bloom.h"
 #include "rowgroup/rowgroup_group.h"
 
 /* rg_room --- make it at least this large; its contents are lost */
@@ -182,6 +183,7 @@ rg_open(RgSource *source, uint64 group_id, TupleDesc desc, MemoryContext parent)
 
 	group->context = context;
 	group->source = source;
+	group->desc = desc;
 	group->natts = desc->natts;
 	group->header = header = rg_read_header(group, group_id);
 	group->descs = (const ColDesc *) (header + 1);
@@ -328,6 +330,35 @@ rg_load_symbols(RgGroup *group, RgColumn *col)
 		col->symbols = symbols;
 	}
 	return col->symbols;
+}
+
+void
+rg_bloom_damaged(RgGroup *group, const ColDesc *desc, uint32 section, const char *wrong)
+{
+	int att = (int) (desc - group->descs);
+
+	group->source->damaged(
+		group->source,
+		desc->chunk_offset + desc->bloom_offset + (uint64) section * desc->bloom_section,
+		psprintf("%s, in column \"%s\" of row group " UINT64_FORMAT, wrong,
+				 att < group->header->natts ? NameStr(TupleDescAttr(group->desc, att)->attname)
+											: "xmin",
+				 group->header->group_id));
+	pg_unreachable();
+}
+
+const uint8 *
+rg_bloom_section(RgGroup *group, const ColDesc *desc, uint32 section)
+{
+	const uint8 *data = group->source->read(group->source,
+											desc->chunk_offset + desc->bloom_offset +
+												(uint64) section * desc->bloom_section,
+											desc->bloom_section);
+	const char *wrong = column_check_bloom(desc, section, data);
+
+	if (unlikely(wrong != NULL))
+		rg_bloom_damaged(group, desc, section, wrong);
+	return data;
 }
 
 const uint8 *

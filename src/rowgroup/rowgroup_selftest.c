@@ -68,6 +68,7 @@ typedef struct TestState
 	int64 excluded;
 	int64 compressed; /* vectors: by pglz, by symbols */
 	int64 symbols;
+	int64 filters; /* Bloom filters */
 	instr_time append_time, encode_time, decode_time, value_time;
 	int64 appended, encoded, decoded, read;
 	Size stream_bytes;
@@ -299,6 +300,7 @@ test_zones(TestState *state, RgGroup *group, uint32 first)
 	{
 		if (TupleDescAttr(state->desc, att)->attisdropped)
 			continue;
+		state->filters += (rg_column(group, att)->flags & COL_FLAG_BLOOM) != 0;
 		test_zone_column(state, group, first, att);
 		MemoryContextReset(state->scratch);
 	}
@@ -409,6 +411,11 @@ test_damage(TestState *state, char *stream, Size bytes, uint32 first)
 	test_fix_header_crc(stream, header_bytes);
 	if (test_damaged_read(state, stream, bytes, first, true) != ERRCODE_FEATURE_NOT_SUPPORTED)
 		FAIL("a later version is not refused");
+	memcpy(stream, header, header_bytes);
+	((RgHeader *) stream)->version = 1;
+	test_fix_header_crc(stream, header_bytes);
+	if (test_damaged_read(state, stream, bytes, first, true) != 0)
+		FAIL("the first version is not read");
 	memcpy(stream, header, header_bytes);
 	((RgHeader *) stream)->group_id++;
 	test_fix_header_crc(stream, header_bytes);
@@ -614,6 +621,8 @@ omendb_rowgroup_selftest(PG_FUNCTION_ARGS)
 			TupleDescCopyEntry(state->written, (AttrNumber) att, state->desc, (AttrNumber) att);
 	}
 	state->builder = rg_builder_create(state->written, true, CurrentMemoryContext);
+	for (int att = 0; att < state->written->natts; att++)
+		rg_builder_filter(state->builder, att);
 	state->damages = PG_GETARG_INT32(3);
 	pg_prng_seed(&state->chance, 42);
 	state->rows_context =
@@ -641,10 +650,10 @@ omendb_rowgroup_selftest(PG_FUNCTION_ARGS)
 	elog(DEBUG1,
 		 "ns a value: append %.1f, encode %.1f, decode %.1f, single values with comparison %.1f; "
 		 "%zu bytes, " INT64_FORMAT " vectors excluded, " INT64_FORMAT
-		 " decompressed, " INT64_FORMAT " decoded by symbols",
+		 " decompressed, " INT64_FORMAT " decoded by symbols, " INT64_FORMAT " Bloom filters",
 		 test_ns(state->append_time, state->appended), test_ns(state->encode_time, state->encoded),
 		 test_ns(state->decode_time, state->decoded), test_ns(state->value_time, state->read),
-		 state->stream_bytes, state->excluded, state->compressed, state->symbols);
+		 state->stream_bytes, state->excluded, state->compressed, state->symbols, state->filters);
 	table_close(rel, AccessShareLock);
 	PG_RETURN_INT64(state->compared);
 }

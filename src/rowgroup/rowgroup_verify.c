@@ -3,7 +3,7 @@
  *		Check every byte of a row group, and that what its headers say is true.
  *
  * The CRCs find what storage did to the bytes; the rest finds what a
- * defective writer did: zone maps that exclude values that are there, flags that
+ * defective writer did: zone maps and Bloom filters that exclude values that are there, flags that
  * promise too much, a dictionary out of order.
  */
 #include "postgres.h"
@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "codec/column_bloom.h"
 #include "rowgroup/rowgroup_group.h"
 
 typedef struct RgVerify
@@ -22,6 +23,7 @@ typedef struct RgVerify
 	RgCodeForm form; /* pass-by-value types */
 	uint8 *chunk;	 /* aligned copy */
 	const uint8 *dict;
+	const uint8 *bloom; /* NULL: there is none */
 	FsstTable symbols;
 
 	/* over all vectors so far */
@@ -126,6 +128,36 @@ rg_verify_dict(RgVerify *verify)
 	}
 }
 
+/* the sections of a Bloom filter */
+static void
+rg_verify_bloom(RgVerify *verify)
+{
+	const ColDesc *desc = verify->desc;
+
+	if ((desc->flags & COL_FLAG_BLOOM) == 0)
+		return;
+	verify->bloom = verify->chunk + desc->bloom_offset;
+	for (uint32 i = 0; i < desc->bloom_bytes / desc->bloom_section; i++)
+	{
+		const char *wrong = column_check_bloom(desc, i, verify->bloom + i * desc->bloom_section);
+
+		if (wrong != NULL)
+			rg_bloom_damaged(verify->group, desc, i, wrong);
+	}
+}
+
+/* a value that is there must not be excluded */
+static void
+rg_verify_filter(RgVerify *verify, uint64 hash)
+{
+	const ColDesc *desc = verify->desc;
+	uint32 section = column_bloom_section(desc, hash);
+
+	if (!column_bloom_test(desc, verify->bloom + section * desc->bloom_section, hash))
+		rg_bloom_damaged(verify->group, desc, section,
+						 "Bloom filter excludes a value that is there");
+}
+
 /*
  * rg_verify_value --- row i of the vector at hand; returns what zone maps are made of
  */
@@ -146,6 +178,8 @@ rg_verify_value(RgVerify *verify, uint32 i)
 			rg_verify_damaged(verify, 0, "column is said to be finite but is not");
 		if (sorted && verify->last_code > code)
 			rg_verify_damaged(verify, 0, "column is said to be sorted but is not");
+		if (verify->bloom != NULL)
+			rg_verify_filter(verify, column_hash_code(desc->order, code));
 		verify->last_code = code;
 		return code;
 	}
@@ -154,6 +188,8 @@ rg_verify_value(RgVerify *verify, uint32 i)
 	last = verify->last_span;
 	if (sorted && rg_compare_bytes(last.data, last.bytes, span.data, span.bytes) > 0)
 		rg_verify_damaged(verify, 0, "column is said to be sorted but is not");
+	if (verify->bloom != NULL)
+		rg_verify_filter(verify, column_hash_span(span));
 	verify->last_span = span;
 	verify->raw_bytes += span.bytes + (desc->store == COL_STORE_BYTES ? VARHDRSZ : 0);
 	return rg_prefix(span.data, span.bytes);
@@ -227,6 +263,7 @@ rg_verify_column(RgVerify *verify, const ColDesc *desc)
 
 	verify->desc = desc;
 	verify->dict = NULL;
+	verify->bloom = NULL;
 	verify->any = false;
 	verify->min = PG_UINT64_MAX;
 	verify->max = 0;
@@ -237,6 +274,8 @@ rg_verify_column(RgVerify *verify, const ColDesc *desc)
 	verify->chunk = palloc_extended(desc->chunk_bytes, MCXT_ALLOC_HUGE);
 	memcpy(verify->chunk, source->read(source, desc->chunk_offset, (uint32) desc->chunk_bytes),
 		   desc->chunk_bytes);
+	/* first, for it says which column it is */
+	rg_verify_bloom(verify);
 	if (column_crc(verify->chunk, desc->chunk_bytes) != desc->chunk_crc)
 		rg_verify_damaged(verify, 0, "checksum of a column is wrong");
 	vectors = (const ColVector *) verify->chunk;

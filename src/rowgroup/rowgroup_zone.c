@@ -1,6 +1,6 @@
 /*
  * rowgroup_zone.c
- *		What zone maps exclude.
+ *		What zone maps and Bloom filters exclude.
  *
  * An answer "no" must be proven; all doubts are "yes".  The order of the
  * codes is that of the type's default operators but for floats: there -0
@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/uuid.h"
 
+#include "codec/column_bloom.h"
 #include "codec/numeric_digits.h"
 #include "rowgroup/rowgroup_group.h"
 
@@ -94,6 +95,53 @@ rg_dict_may_match(const ColDesc *desc, const uint8 *dict, uint64 min, uint64 max
 	return Max(first, min) < Min(end, max + 1);
 }
 
+/*
+ * rg_filter_may_match --- the same by the Bloom filter of a column that has one.  All values between the bounds, both included,
+ * have to be equal, or nothing is known.
+ */
+static bool
+rg_filter_may_match(RgGroup *group, const ColDesc *desc, const RgBound *low, const RgBound *high)
+{
+	uint64 hash;
+
+	if (desc->store == COL_STORE_CODE)
+	{
+		if (column_canonical_code(desc->order, low->code) !=
+			column_canonical_code(desc->order, high->code))
+			return true;
+		hash = column_hash_code(desc->order, low->code);
+	}
+	else
+	{
+		if (rg_compare_bytes(low->bytes, low->length, high->bytes, high->length) != 0)
+			return true;
+		hash = column_hash_span((ColSpan){ low->bytes, low->length });
+	}
+	return column_bloom_test(desc, rg_bloom_section(group, desc, column_bloom_section(desc, hash)),
+							 hash);
+}
+
+/* rg_zone_may_match --- can the values of a vector, or of the group, lie between the bounds? */
+static bool
+rg_zone_may_match(RgGroup *group, RgColumn *col, uint64 min, uint64 max, const RgBound *low,
+				  const RgBound *high)
+{
+	const ColDesc *desc = col->desc;
+
+	if ((desc->flags & COL_FLAG_DICT) != 0)
+		return rg_dict_may_match(desc, rg_load_dict(group, col), min, max, low, high);
+	if (desc->store == COL_STORE_CODE)
+	{
+		if (low != NULL && low->code > max && !float_low_useless(desc, min))
+			return false;
+		return high == NULL || high->code >= min;
+	}
+	/* equal prefixes prove nothing */
+	if (low != NULL && rg_prefix(low->bytes, low->length) > max)
+		return false;
+	return high == NULL || rg_prefix(high->bytes, high->length) >= min;
+}
+
 bool
 rg_may_match(RgGroup *group, int column, int vector, const RgBound *low, const RgBound *high)
 {
@@ -121,18 +169,10 @@ rg_may_match(RgGroup *group, int column, int vector, const RgBound *low, const R
 	if (desc->order == COL_ORDER_NONE || (low == NULL && high == NULL))
 		return true;
 
-	if ((desc->flags & COL_FLAG_DICT) != 0)
-		return rg_dict_may_match(desc, rg_load_dict(group, col), min, max, low, high);
-	if (desc->store == COL_STORE_CODE)
-	{
-		if (low != NULL && low->code > max && !float_low_useless(desc, min))
-			return false;
-		return high == NULL || high->code >= min;
-	}
-	/* equal prefixes prove nothing */
-	if (low != NULL && rg_prefix(low->bytes, low->length) > max)
+	if (!rg_zone_may_match(group, col, min, max, low, high))
 		return false;
-	return high == NULL || rg_prefix(high->bytes, high->length) >= min;
+	return vector >= 0 || (desc->flags & COL_FLAG_BLOOM) == 0 || low == NULL || high == NULL ||
+		   rg_filter_may_match(group, desc, low, high);
 }
 
 /* ---- bounds ---- */

@@ -29,6 +29,7 @@ changes(uint8 choice, const uint8 *data, size_t size)
 	uint32 bytes;
 
 	desc.typlen = c.typlen;
+	c.in.bloom = choice % 3 == 0;
 	chunk = column_encode(&c.in, &desc);
 	bytes = (uint32) desc.chunk_bytes;
 	for (; size >= 3; data += 3, size -= 3)
@@ -77,6 +78,7 @@ round_trip(TestColumn *c)
 	ColVector plain;
 
 	desc.typlen = c->typlen;
+	c->in.bloom = c->in.rows % 2 == 0;
 	chunk = column_encode(&c->in, &desc);
 	check(column_check_desc(&desc, c->in.rows) == NULL, "desc");
 	vectors = (const ColVector *) chunk;

@@ -157,6 +157,42 @@ sub damage
 	return;
 }
 
+# A Bloom filter: the first bytes of every section of one column's in one group.  Its damage names group and column; who does
+# not ask it does not see the damage.
+sub damaged_filter
+{
+	my ($mode) = @_;
+
+	query(q{CREATE TABLE b (id bigint, k int, v text) USING omendb WITH (autovacuum_enabled = off);
+		SELECT omendb.set_options('b', bloom_columns => '{id,v}');
+		INSERT INTO b SELECT i, i, md5(i::text) FROM generate_series(1, 300) i; CALL omendb.compact('b')});
+	my ($start, $id) = split /\|/, query(q{SELECT start_block, group_id FROM omendb.row_groups('b') WHERE state = 'visible' ORDER BY first_row OFFSET 1 LIMIT 1});
+	my $file = $node->data_dir . '/' . query(q{CHECKPOINT; SELECT pg_relation_filepath('b')});
+	my $right = query('SELECT count(*), sum(length(v)) FROM b');
+	is(query(q{SELECT count(*) FROM b WHERE v = md5('missing')}), 0, "$mode: a value that is not there");
+	$node->stop;
+	my $bytes = slurp_bytes($file);
+	# ColDesc of column 3; offsets in the stream, of which a page has 8136 bytes from 48 on
+	my $desc = substr($bytes, 8192 * $start + 48 + 64 + 2 * 128, 128);
+	my ($chunk, $offset, $size, $section) = (unpack('Q<', substr($desc, 32, 8)), unpack('VVv', substr($desc, 96, 10)));
+	is($size, $section, "$mode: a filter of one section");
+	my $at = $chunk + $offset + 20;
+	substr($bytes, 8192 * ($start + int($at / 8136)) + 48 + $at % 8136, 1) ^= "\x10";
+	write_bytes($file, $bytes);
+	$node->start;
+
+	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT count(*) FROM b WHERE v = md5('missing')");
+	like($err, qr/ERROR:  XX001: .*\nDETAIL:  Found: checksum of the Bloom filter is wrong, in column "v" of row group $id\./, "$mode: a damaged Bloom filter");
+	is(query(q{SELECT count(*), sum(length(v)) FROM b}), $right, "$mode: scans that do not ask it");
+	is(query(q{SELECT count(*) FROM b WHERE id = 150}), 1, "$mode: those that ask another one");
+	like(query(q{SELECT problem FROM omendb.check('b')}), qr/^[^\n]*checksum of the Bloom filter is wrong, in column "v" of row group $id\.$/, "$mode: omendb.check names it");
+	query('VACUUM FULL b');
+	is(query(q{SELECT count(*) FROM b WHERE v = md5('missing')}), 0, "$mode: a rewrite makes a new one");
+	hybrid_clean($node, "$mode: a rewrite makes a new filter", 'b');
+	query('DROP TABLE b');
+	return;
+}
+
 # ---- disks ----
 
 # A limit on the size of files a backend may write makes extending the table fail as a full disk does.
@@ -351,6 +387,7 @@ for my $mode (modes())
 	install_hybrid($node);
 	query('ALTER DATABASE postgres SET omendb.row_group_rows = 100');
 	damage($mode);
+	damaged_filter($mode);
 	disk_full($mode);
 	stopped_at_waits($mode);
 	out_of_time($mode);

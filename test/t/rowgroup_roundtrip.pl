@@ -207,6 +207,20 @@ SQL
 	return $err =~ /(\d+) decoded by symbols/ ? $1 : -1;
 }
 
+# for how many columns of how many groups it met a Bloom filter
+sub filters
+{
+	my ($table, $columns) = @_;
+	my ($status, $out, $err) = $node->psql('postgres', <<"SQL");
+DROP TABLE IF EXISTS part;
+CREATE TEMP TABLE part AS SELECT $columns FROM $table;
+SET client_min_messages = debug1;
+SELECT rowgroup_selftest('part', 100000, 0, 0)
+SQL
+
+	return $err =~ /(\d+) Bloom filters/ ? $1 : -1;
+}
+
 my ($bytes, $vectors) = compressed('documents', 'body');
 my $raw = query('SELECT sum(length(body)) FROM documents');
 cmp_ok($vectors, '>', 0, 'long text is compressed');
@@ -277,6 +291,19 @@ whole('columns added later', 'columns', $_, written => 4) for 7, 1024, 100000;
 whole('some columns added later', 'columns', $_, written => 7) for 1000;
 is(query(q{SELECT rowgroup_selftest('no_columns', 3, 0, 0)}), 0, 'a table without columns');
 whole('a table with dropped columns only', 'only_dropped', 2);
+
+# ---- Bloom filters, which all of these were asked for ----
+
+cmp_ok(filters('numbers', $_), '>', 0, "$_ has a Bloom filter") for qw(s i l o f d m lsn);
+is(filters('numbers', $_), 0, "$_ has none") for qw(b c xid rc rt);
+cmp_ok(filters('numerics', $_), '>', 0, "$_ has a Bloom filter") for qw(scaled free domain whole deep few);
+is(filters('numerics', $_), 0, "$_ has none") for qw(mixed huge nan inf zero);
+cmp_ok(filters('times', $_), '>', 0, "$_ has a Bloom filter") for qw(t ts tsz);
+is(filters('times', $_), 0, "$_ has none") for qw(tz iv);
+cmp_ok(filters('texts', $_), '>', 0, "$_ has a Bloom filter") for qw(many vc ba url same);
+is(filters('texts', $_), 0, "$_ has none") for qw(few bp one);
+cmp_ok(filters('others', 'u'), '>', 0, 'u has a Bloom filter');
+is(filters('others', $_), 0, "$_ has none") for qw(mac ip p n js ia co ua);
 
 # ---- damage ----
 

@@ -6,6 +6,7 @@
 #ifndef COLUMN_POKE_H
 #define COLUMN_POKE_H
 
+#include "codec/column_bloom.h"
 #include "column_testing.h"
 
 /* how far readers came, for the test's own record */
@@ -121,6 +122,34 @@ poke_payload(const ColDesc *desc, const ColVector *vector, uint32 rows, const ui
 	return true;
 }
 
+/* every section of the filter that passes its check is asked for values by chance */
+static inline bool
+poke_bloom(const ColDesc *desc, const uint8 *chunk)
+{
+	bool whole = true;
+
+	for (uint32 i = 0; i < desc->bloom_bytes / Max(desc->bloom_section, 1); i++)
+	{
+		Size skew = (Size) unit_random_below(4);
+		uint8 *section = test_copy(chunk + desc->bloom_offset + i * desc->bloom_section,
+								   desc->bloom_section, skew);
+
+		if (column_check_bloom(desc, i, section) != NULL)
+			whole = false;
+		else
+			for (uint32 k = 0; k < 20; k++)
+			{
+				uint64 hash = column_hash_code((ColOrder) desc->order, unit_random());
+
+				check(column_bloom_section(desc, hash) < desc->bloom_bytes / desc->bloom_section,
+					  "section");
+				poke_sum += column_bloom_test(desc, section, hash);
+			}
+		free(section - skew);
+	}
+	return whole;
+}
+
 /* `bytes` of a chunk, whatever the desc says */
 static inline void
 poke_column(const ColDesc *desc, const uint8 *chunk, uint32 bytes, uint32 rows, PokeCount *count)
@@ -141,6 +170,7 @@ poke_column(const ColDesc *desc, const uint8 *chunk, uint32 bytes, uint32 rows, 
 	if (column_check_vectors(desc, vectors, rows) == NULL && column_check_dict(desc, dict) == NULL)
 	{
 		count->headers++;
+		whole = poke_bloom(desc, chunk);
 		for (uint32 v = 0; v < desc->vectors; v++)
 		{
 			uint32 vrows = test_vector_rows(rows, v);
@@ -179,6 +209,15 @@ poke_repair(ColDesc *desc, uint8 *chunk, uint32 bytes)
 	desc->vectors_crc = column_crc(chunk, headers);
 	if (desc->dict_bytes > 0 && (uint64) desc->dict_offset + desc->dict_bytes <= bytes)
 		desc->dict_crc = column_crc(chunk + desc->dict_offset, desc->dict_bytes);
+	for (uint64 at = 0; desc->bloom_section > sizeof(uint32) && at < desc->bloom_bytes &&
+						desc->bloom_offset + at + desc->bloom_section <= bytes;
+		 at += desc->bloom_section)
+	{
+		uint8 *section = chunk + desc->bloom_offset + at;
+		uint32 crc = column_crc(section + sizeof(uint32), desc->bloom_section - sizeof(uint32));
+
+		memcpy(section, &crc, sizeof(crc));
+	}
 }
 
 #endif

@@ -3,7 +3,7 @@
  *		Damaged columns: a check refuses them, or every decoder ends inside the bytes
  *		it was given.  Half of the damage comes with right checksums.
  */
-// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_integers.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
+// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_integers.c src/codec/column_bloom.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
 #include "codec/column_pglz.h"
 #include "column_poke.h"
 
@@ -39,6 +39,13 @@ add(const char *name, TestColumn c)
 	check(count.all == (s->chunk != NULL), "%s is valid", name);
 }
 
+static TestColumn
+filtered(TestColumn c)
+{
+	c.in.bloom = true;
+	return c;
+}
+
 static void
 add_samples(void)
 {
@@ -70,6 +77,9 @@ add_samples(void)
 	add("encoded strings", test_bytes(SPANS_WORDS, 1100, NULLS_SPARSE));
 	add("encoded, no NULLs", test_bytes(SPANS_WORDS, 1030, NULLS_NONE));
 	add("compressed, no NULLs", test_bytes(SPANS_RUNS, 1030, NULLS_NONE));
+	add("filtered codes", filtered(test_codes(CODES_RANDOM, COL_ORDER_SIGNED, 1100, NULLS_SPARSE)));
+	add("filtered strings", filtered(test_bytes(SPANS_WORDS, 1500, NULLS_SPARSE)));
+	add("filtered, one section", filtered(test_fixed(SPANS_RANDOM, 16, 100, NULLS_NONE)));
 }
 
 static void
@@ -137,13 +147,15 @@ noticed(const Sample *s)
 	{
 		PokeCount count = { 0 };
 		uint32 v = (uint32) unit_random_below(s->desc.vectors);
-		uint32 part = (uint32) unit_random_below(3);
+		uint32 part = (uint32) unit_random_below(4);
 		uint32 at = (uint32) unit_random_below(s->desc.vectors * sizeof(ColVector));
 
 		if (part == 1 && vectors[v].bytes > 0)
 			at = vectors[v].offset + (uint32) unit_random_below(vectors[v].bytes);
 		else if (part == 2 && s->desc.dict_bytes > 0)
 			at = s->desc.dict_offset + (uint32) unit_random_below(s->desc.dict_bytes);
+		else if (part == 3 && s->desc.bloom_bytes > 0)
+			at = s->desc.bloom_offset + (uint32) unit_random_below(s->desc.bloom_bytes);
 		start(s);
 		chunk[at] ^= (uint8) (1 << unit_random_below(8));
 		poke(s, false, &count);
@@ -288,6 +300,10 @@ complaint(const Sample *s)
 		wrong = column_check_vectors(&desc, vectors, s->rows);
 	if (wrong == NULL)
 		wrong = column_check_dict(&desc, chunk + desc.dict_offset);
+	for (uint32 i = 0; desc.bloom_section > 0 && i < desc.bloom_bytes / desc.bloom_section; i++)
+		if (wrong == NULL)
+			wrong =
+				column_check_bloom(&desc, i, chunk + desc.bloom_offset + i * desc.bloom_section);
 	for (uint32 v = 0; v < desc.vectors && wrong == NULL; v++)
 		wrong =
 			payload_complaint(&vectors[v], test_vector_rows(s->rows, v), chunk + vectors[v].offset);
@@ -321,8 +337,8 @@ refused_descs(void)
 	check(column_check_desc(&desc, 0) != NULL, "0 rows");
 	check(column_check_desc(&desc, COL_ROWS_MAX + 1) != NULL, "too many rows");
 	REFUSED("sequence", desc.store = 4, "column is stored in an unknown way");
-	REFUSED("sequence", desc.flags |= 0x80, "column has unknown flags");
-	REFUSED("sequence", desc.reserved[23] = 1, "reserved bytes of a column are not zero");
+	REFUSED("sequence", desc.flags |= 0x100, "column has unknown flags");
+	REFUSED("sequence", desc.reserved[20] = 1, "reserved bytes of a column are not zero");
 	REFUSED("sequence", desc.order = 6, "column has an unknown order");
 	REFUSED("sequence", desc.order = COL_ORDER_BYTES,
 			"order does not go with the way the column is stored");
@@ -648,6 +664,51 @@ refused_symbols(void)
 	ok(true, "every complaint about symbols and what they encode");
 }
 
+static void
+refused_filters(void)
+{
+	const char *none = "column has no Bloom filter but its place";
+	const char *use = "column has a Bloom filter that it has no use for";
+	const char *form = "form of the Bloom filter is out of range";
+	const char *size = "size of the Bloom filter is not that of its sections";
+	const char *place = "Bloom filter does not lie where the dictionary ends";
+	const char *section = "section of the Bloom filter is not where it belongs";
+
+	check(sample("filtered codes")->desc.bloom_bytes ==
+			  2U * sample("filtered codes")->desc.bloom_section,
+		  "two sections");
+	REFUSED("sequence", desc.bloom_offset = 8, none);
+	REFUSED("sequence", desc.bloom_bytes = 8, none);
+	REFUSED("sequence", desc.bloom_section = 8, none);
+	REFUSED("sequence", desc.bloom_probes = 8, none);
+	REFUSED("filtered codes", desc.flags &= ~COL_FLAG_BLOOM, none);
+	REFUSED("no value", desc.bloom_bytes = 8, "column without values has a chunk");
+	REFUSED("no value", desc.flags |= COL_FLAG_BLOOM, "column without values has flags of values");
+	REFUSED("filtered codes", desc.order = COL_ORDER_NONE, use);
+	REFUSED("few strings", desc.flags |= COL_FLAG_BLOOM, use);
+	REFUSED("filtered codes", desc.bloom_section = 0, form);
+	REFUSED("filtered codes", desc.bloom_section = 8, form);
+	REFUSED("filtered codes", desc.bloom_section += 4, form);
+	REFUSED("filtered codes", desc.bloom_section = 1032, form);
+	REFUSED("filtered codes", desc.bloom_probes = 0, form);
+	REFUSED("filtered codes", desc.bloom_probes = 17, form);
+	REFUSED("filtered codes", desc.bloom_bytes = 0, size);
+	REFUSED("filtered codes", desc.bloom_bytes += 8, size);
+	REFUSED("filtered codes", desc.bloom_offset += 8, place);
+	REFUSED("filtered strings", desc.bloom_offset = desc.dict_offset, place);
+	REFUSED("filtered codes", desc.bloom_bytes += 1000U * desc.bloom_section,
+			"Bloom filter does not fit into the chunk");
+	REFUSED("filtered codes", desc.bloom_bytes -= desc.bloom_section,
+			"vector does not lie where the previous one ends");
+	REFUSED("filtered codes", chunk[desc.bloom_offset + 4] = 1, section);
+	REFUSED("filtered codes", chunk[desc.bloom_offset + desc.bloom_section + 4] = 0, section);
+	start(sample("filtered codes"));
+	chunk[desc.bloom_offset + 100] ^= 1;
+	check(strcmp(complaint(sample("filtered codes")), "checksum of the Bloom filter is wrong") == 0,
+		  "checksum");
+	ok(true, "every complaint about Bloom filters");
+}
+
 /* a column of one vector whose fields are `field` everywhere */
 static const char *
 check_fields(const Sample *s, uint64 field)
@@ -706,6 +767,7 @@ main(void)
 	refused_parts();
 	refused_compressed();
 	refused_symbols();
+	refused_filters();
 	position_limit();
 	for (uint32 i = 0; i < nsamples; i++)
 		if (samples[i].chunk != NULL)
