@@ -135,6 +135,7 @@ lock_frozen(Relation rel, ItemPointer tid, ItemPointer cold, Snapshot snapshot,
 	}
 	if (TTS_EMPTY(slot))
 		return result;
+	STOP_POINT("hybrid_lock_frozen");
 	hy_slot_lend(slot);
 	found = HEAP->tuple_fetch_row_version(rel, tid, SnapshotAny, slot);
 	hy_slot_take_back(slot);

@@ -95,6 +95,33 @@ CONF
 	ok($wait->("SELECT cold_rows = $rows FROM omendb.table_stats('auto')"), "$mode: autovacuum has rows frozen");
 	ok($wait->("SELECT hot_rows <= 150 FROM omendb.table_stats('auto')"), "$mode: and takes the hot copies away");
 	is($query->('SELECT count(*), sum(id), min(t) FROM auto'), '2050|2102275|row 1', "$mode: and they are all there");
+
+	# A worker that comes while autovacuum has the table waits for it, and does not have it cancelled.  Files stop both, as an advisory lock would be in the
+	# way of a worker's transaction.
+	$query->(q{ALTER SYSTEM SET autovacuum = off; ALTER SYSTEM SET deadlock_timeout = '10ms'});
+	$node->reload;
+	$wait->(q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type IN ('autovacuum launcher', 'autovacuum worker', 'omendb freezer')});
+	$query->('DROP TABLE ' . $query->(q{SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c JOIN pg_am a ON a.oid = relam AND amname = 'omendb' AND relpersistence = 'p'}));
+	my %file = map { $_ => $node->data_dir . "/$_" } 'hybrid_worker_started', 'hybrid_vacuum_heap';
+	append_to_file($file{hybrid_worker_started}, '');
+	$create->('busy');
+	$query->(q{ALTER DATABASE postgres SET omendb.stop_points = 'hybrid_worker_started=file,hybrid_vacuum_heap=file'});
+	$query->('VACUUM busy');
+	$wait->(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'omendb freezer' AND wait_event = 'Extension'});
+	append_to_file($file{hybrid_vacuum_heap}, '');
+	$query->('UPDATE busy SET t = t');
+	$query->('ALTER SYSTEM SET autovacuum = on');
+	$node->reload;
+	$wait->(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND wait_event = 'Extension'});
+	my $vacuum = $query->(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND wait_event = 'Extension'});
+	unlink $file{hybrid_worker_started};
+	# in its transaction it looks for the lock again and again; else it would stand in the lock's queue, and cancel at once
+	$wait->(q{SELECT count(*) = 0 OR bool_and(xact_start IS NOT NULL AND wait_event IS NOT NULL) FROM pg_stat_activity WHERE backend_type = 'omendb freezer'});
+	is($query->(q{SELECT wait_event_type, wait_event FROM pg_stat_activity WHERE backend_type = 'omendb freezer'}), 'Extension|Extension', "$mode: a worker does not stand in the queue for a lock");
+	is($query->("SELECT count(*) FROM pg_stat_activity WHERE pid = $vacuum"), 1, "$mode: so autovacuum goes on");
+	unlink $file{hybrid_vacuum_heap};
+	ok($wait->("SELECT cold_rows >= $rows FROM omendb.table_stats('busy')"), "$mode: and the worker behind it");
+	unlike(slurp_file($node->logfile), qr/canceling autovacuum task/, "$mode: no autovacuum was cancelled");
 	$node->stop;
 	unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|ERROR: (?! *terminating)/, "$mode: no complaint in the server's log");
 }
