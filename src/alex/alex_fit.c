@@ -67,24 +67,28 @@ fit_tids(const uint64 *tids, uint32 n, LinearModel *model)
 	return mul;
 }
 
+/* mixed: of both regions */
 static void
-fit_tid_columns(const AlexItem *items, uint32 n, AlexModel *m)
+fit_tid_columns(const AlexItem *items, uint32 n, bool mixed, AlexModel *m)
 {
-	uint64 hot[ALEX_BLOCK_ENTRIES_MAX];
+	uint64 first[ALEX_BLOCK_ENTRIES_MAX]; /* the only region's, or the hot one's */
 	uint64 cold[ALEX_BLOCK_ENTRIES_MAX];
-	uint32 nhot = 0;
+	uint32 nfirst = 0;
 	uint32 ncold = 0;
 	LinearModel model;
 
-	for (uint32 i = 0; i < n; i++)
+	if (!mixed)
+		for (; nfirst < n; nfirst++)
+			first[nfirst] = item_tid(&items[nfirst]);
+	else
 	{
-		if (item_cold(&items[i]))
-			cold[ncold++] = item_tid(&items[i]);
-		else
-			hot[nhot++] = item_tid(&items[i]);
-	}
-	if (nhot > 0 && ncold > 0)
-	{
+		for (uint32 i = 0; i < n; i++)
+		{
+			if (item_cold(&items[i]))
+				cold[ncold++] = item_tid(&items[i]);
+			else
+				first[nfirst++] = item_tid(&items[i]);
+		}
 		m->enc |= ALEX_ENC_TWO_TIDS;
 		m->ncold = (uint8) ncold;
 		m->t2mul = (uint16) fit_tids(cold, ncold, &model);
@@ -92,7 +96,7 @@ fit_tid_columns(const AlexItem *items, uint32 n, AlexModel *m)
 		m->t2base = model.base & ALEX_TAG_TID_MASK;
 		m->t2width = (uint8) model.width;
 	}
-	m->tmul = (uint16) (nhot > 0 ? fit_tids(hot, nhot, &model) : fit_tids(cold, ncold, &model));
+	m->tmul = (uint16) fit_tids(first, nfirst, &model);
 	m->tslope = model.slope;
 	m->tbase = model.base & ALEX_TAG_TID_MASK;
 	m->twidth = (uint8) model.width;
@@ -131,28 +135,36 @@ fit_keys(const AlexItem *items, uint32 n, AlexForm form, AlexModel *m)
 void
 alex_fit(const AlexItem *items, uint32 n, AlexForm form, AlexModel *m)
 {
-	uint32 nulls_min = 0xFFFF;
-	uint32 nulls_max = 0;
+	uint32 nulls_min = ALEX_TAG_NULLS(items[0].tag);
+	uint32 nulls_max = nulls_min;
+	uint64 differ = 0;
+	uint8 flags = 0;
 
 	Assert(n >= 1 && n <= ALEX_BLOCK_ENTRIES_MAX);
 	memset(m, 0, sizeof(*m));
 	m->enc = ALEX_ENC_LINEAR;
 	m->n = (uint8) n;
 
+	/* null flags, regions and marks are nearly always all the same */
 	for (uint32 i = 0; i < n; i++)
+	{
+		differ |= items[i].tag ^ items[0].tag;
+		flags |= items[i].flags;
+	}
+	for (uint32 i = 0; ALEX_TAG_NULLS(differ) != 0 && i < n; i++)
 	{
 		uint32 nulls = ALEX_TAG_NULLS(items[i].tag);
 
 		nulls_min = Min(nulls_min, nulls);
 		nulls_max = Max(nulls_max, nulls);
-		if (items[i].flags & ALEX_ITEM_REMOVED)
-			m->enc |= ALEX_ENC_REMOVED;
 	}
+	if (flags & ALEX_ITEM_REMOVED)
+		m->enc |= ALEX_ENC_REMOVED;
 	fit_keys(items, n, form, m);
 	m->nbase = (uint16) nulls_min;
 	m->nwidth = (uint8) bitpack_width(nulls_max - nulls_min);
 
-	fit_tid_columns(items, n, m);
+	fit_tid_columns(items, n, (differ & ALEX_COLD_TID) != 0, m);
 	if (form.inner)
 	{
 		uint64 values[ALEX_BLOCK_ENTRIES_MAX] = { 0 };

@@ -3,23 +3,18 @@
  *		Planning a page's blocks: merge, seal, split.  Pure code.
  *
  * Blocks that no inserted entry falls into are copied.  The others, in runs of
- * neighbours, are fitted afresh; a run is cut where the keys jump and around
- * entries whose TID lies far from the others, when that saves bytes.  If the fresh
- * fit of a run costs more than isolating the inserted entries between slices of
+ * neighbours, are fitted afresh (alex_cut.c).  If the fresh fit of a run costs more than isolating the inserted entries between slices of
  * the old blocks, the slices are taken: this is what bounds a merge (rule F4).
  */
 #ifndef OMENDB_UNIT
 #include "postgres.h"
 #endif
 
+#include "alex/alex_cut.h"
 #include "alex/alex_plan.h"
 
 /* blocks with fewer entries than this are joined with an affected neighbour */
 #define SMALL_BLOCK_ENTRIES 32
-/* a cut must save at least this much to be considered */
-#define CUT_PAYLOAD_MIN(form) (2 * ALEX_DIR_ENTRY_BYTES(form))
-#define CUT_DEPTH_MAX 7
-#define OUTLIERS_MAX 8
 
 /*
  * The page's entries without removed ones, for a plan whose stream has some.  Static, like all
@@ -27,10 +22,8 @@
  */
 static AlexItem plan_live[ALEX_ITEMS_MAX];
 
-/* ---- fitting a run of live entries ---- */
-
-static bool
-add_entry(AlexPlan *plan, AlexPlanKind kind, const AlexModel *m, AlexForm form)
+bool
+alex_plan_add(AlexPlan *plan, AlexPlanKind kind, const AlexModel *m, AlexForm form)
 {
 	AlexPlanEntry *e;
 
@@ -52,204 +45,10 @@ add_skip(AlexPlan *plan, uint16 consume)
 {
 	AlexModel none = { 0 };
 
-	if (!add_entry(plan, ALEX_PLAN_SKIP, &none, (AlexForm){ false, false }))
+	if (!alex_plan_add(plan, ALEX_PLAN_SKIP, &none, (AlexForm){ false, false }))
 		return false;
 	plan->entries[plan->count - 1].bytes = 0;
 	plan->entries[plan->count - 1].consume = consume;
-	return true;
-}
-
-/* the position before which the key jumps most; *jump gets the distance */
-static uint32
-largest_jump(const AlexItem *items, uint32 n, AlexKey *jump)
-{
-	uint32 at = 0;
-
-	*jump = 0;
-	for (uint32 i = 1; i < n; i++)
-	{
-		AlexKey d = items[i].key - items[i - 1].key;
-
-		if (d > *jump)
-		{
-			*jump = d;
-			at = i;
-		}
-	}
-	return at;
-}
-
-/*
- * Entries whose linearised TID is far from the rest.
- *
- * Distances are taken to the median of a few samples; the widths of all
- * distances are counted, and the width chosen at which the column plus the
- * isolated entries cost least.  Returns the number of outliers, 0 if isolating
- * does not pay.
- */
-static uint32
-tid_outliers(const AlexItem *items, uint32 n, AlexForm form, const AlexModel *m, uint32 *outliers)
-{
-	uint64 sample[7];
-	uint32 count_by_width[65] = { 0 };
-	uint64 ref;
-	uint32 far = 0;
-	uint32 best_width = m->twidth;
-	uint32 best_cost;
-	uint32 found = 0;
-
-	if (n < 16 || m->twidth < 8 || (m->enc & ALEX_ENC_TWO_TIDS))
-		return 0;
-	for (uint32 i = 0; i < lengthof(sample); i++)
-	{
-		uint64 v = items[(i + 1) * n / 8].tag & ALEX_TAG_TID_MASK;
-		uint32 j = i;
-
-		for (; j > 0 && sample[j - 1] > v; j--)
-			sample[j] = sample[j - 1];
-		sample[j] = v;
-	}
-	ref = sample[lengthof(sample) / 2];
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint64 v = items[i].tag & ALEX_TAG_TID_MASK;
-
-		count_by_width[bitpack_width(v > ref ? v - ref : ref - v)]++;
-	}
-
-	/* raw TIDs are about 8 bits wider than linearised ones; a sign costs one more */
-	best_cost = n * m->twidth / 8;
-	for (uint32 w = 48; w > 0; w--)
-	{
-		uint32 cost;
-		uint32 width = w > 8 ? w - 8 : 0;
-
-		far += count_by_width[w];
-		if (far > OUTLIERS_MAX)
-			break;
-		cost = n * (width + 1) / 8 + far * (2 * ALEX_DIR_ENTRY_BYTES(form) + 16);
-		if (far > 0 && cost + ALEX_DIR_ENTRY_BYTES(form) < best_cost)
-		{
-			best_cost = cost;
-			best_width = w - 1;
-			found = far;
-		}
-	}
-	if (found == 0)
-		return 0;
-	found = 0;
-	for (uint32 i = 0; i < n && found < OUTLIERS_MAX; i++)
-	{
-		uint64 v = items[i].tag & ALEX_TAG_TID_MASK;
-
-		if (bitpack_width(v > ref ? v - ref : ref - v) > best_width)
-			outliers[found++] = i;
-	}
-	return found;
-}
-
-/* bytes of entries [from, n) cut around the outliers */
-static uint32
-isolated_cost(const AlexItem *items, uint32 n, AlexForm form, const uint32 *outliers, uint32 count)
-{
-	uint32 from = 0;
-	uint32 cost = 0;
-	AlexModel m;
-
-	for (uint32 k = 0; k <= count; k++)
-	{
-		uint32 to = k < count ? outliers[k] : n;
-
-		if (to > from)
-		{
-			alex_fit(items + from, to - from, form, &m);
-			cost += alex_model_size(&m, form);
-		}
-		if (k < count)
-		{
-			alex_fit(items + to, 1, form, &m);
-			cost += alex_model_size(&m, form);
-		}
-		from = to + 1;
-	}
-	return cost;
-}
-
-/* fit entries as one block */
-static bool
-fit_block(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form)
-{
-	AlexModel m;
-
-	alex_fit(items, n, form, &m);
-	return add_entry(plan, ALEX_PLAN_FIT, &m, form);
-}
-
-/* at most 128 entries, whose fit is *m, cut where it pays */
-static bool
-fit_chunk(AlexPlan *plan, const AlexItem *items, uint32 n, const AlexModel *m, AlexForm form,
-		  int depth)
-{
-	AlexModel left;
-	AlexModel right;
-	uint32 bytes = alex_model_size(m, form);
-	AlexKey jump;
-	uint32 at;
-	uint32 outliers[OUTLIERS_MAX];
-	uint32 noutliers;
-
-	if (n < 2 || depth >= CUT_DEPTH_MAX ||
-		bytes < ALEX_DIR_ENTRY_BYTES(form) + CUT_PAYLOAD_MIN(form))
-		return add_entry(plan, ALEX_PLAN_FIT, m, form);
-
-	at = largest_jump(items, n, &jump);
-	/* evenly spread keys never jump by an eighth of their span in 128 */
-	if (at > 0 && jump > (items[n - 1].key - items[0].key) / 8)
-	{
-		alex_fit(items, at, form, &left);
-		alex_fit(items + at, n - at, form, &right);
-		if (alex_model_size(&left, form) + alex_model_size(&right, form) < bytes)
-			return fit_chunk(plan, items, at, &left, form, depth + 1) &&
-				   fit_chunk(plan, items + at, n - at, &right, form, depth + 1);
-	}
-
-	noutliers = tid_outliers(items, n, form, m, outliers);
-	if (noutliers > 0 && isolated_cost(items, n, form, outliers, noutliers) < bytes)
-	{
-		uint32 from = 0;
-
-		for (uint32 k = 0; k <= noutliers; k++)
-		{
-			uint32 to = k < noutliers ? outliers[k] : n;
-
-			if (to > from && !fit_block(plan, items + from, to - from, form))
-				return false;
-			if (k < noutliers && !fit_block(plan, items + to, 1, form))
-				return false;
-			from = to + 1;
-		}
-		return true;
-	}
-	return add_entry(plan, ALEX_PLAN_FIT, m, form);
-}
-
-/* fit any number of live entries in even chunks */
-static bool
-fit_run(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form)
-{
-	uint32 chunks = (n + ALEX_BLOCK_ENTRIES_MAX - 1) / ALEX_BLOCK_ENTRIES_MAX;
-	uint32 from = 0;
-
-	for (uint32 k = 1; k <= chunks; k++)
-	{
-		uint32 to = (uint32) ((uint64) n * k / chunks);
-		AlexModel m;
-
-		alex_fit(items + from, to - from, form, &m);
-		if (!fit_chunk(plan, items + from, to - from, &m, form, 0))
-			return false;
-		from = to;
-	}
 	return true;
 }
 
@@ -258,6 +57,9 @@ fit_run(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form)
 /* a run of neighbouring blocks that are planned together */
 typedef struct Group
 {
+	uint32 from; /* blocks; the number behind the last stands for the tail */
+	uint32 to;
+	uint32 invaded; /* those that live entries of the gap run fall into */
 	int stream_from;
 	int stream_to;
 	int live_from;
@@ -322,7 +124,7 @@ keep_group(AlexPlan *plan, const char *page, const Group *g, AlexForm form)
 			}
 			alex_fit(s + i, (uint32) (end - i), form, &m);
 		}
-		if (!add_entry(plan, ALEX_PLAN_KEEP, &m, form))
+		if (!alex_plan_add(plan, ALEX_PLAN_KEEP, &m, form))
 			return false;
 		i = end;
 	}
@@ -345,6 +147,8 @@ consume_removed(AlexPlan *plan, const Group *g, int first)
 {
 	int pos = g->stream_from;
 
+	if (g->stream_to - g->stream_from == g->live_to - g->live_from)
+		return;
 	for (int k = first; k < plan->count; k++)
 	{
 		int begin = pos;
@@ -359,33 +163,28 @@ consume_removed(AlexPlan *plan, const Group *g, int first)
 
 /*
  * What keep_group would take at least: each old block as it is but for a second column of bits,
- * which a slice may do without, and a descriptor for each stretch of new live entries.
+ * which a slice may do without, and a descriptor more for each that entries were inserted into.
  */
 static bool
-kept_bytes_min(const AlexPlan *plan, const char *page, const Group *g, AlexForm form, uint32 *bytes)
+kept_bytes_min(const char *page, const Group *g, AlexForm form, uint32 *bytes)
 {
-	const uint16 *origin = plan->origin;
-	uint16 last = ALEX_ORIGIN_TAIL;
+	const AlexPageOpaque *o = alex_opaque(page);
 
 	*bytes = 0;
-	for (int i = g->stream_from; i < g->stream_to; i++)
+	for (uint32 b = g->from; b <= g->to && b < o->nblocks; b++)
 	{
-		if (origin[i] < ALEX_ORIGIN_GAP)
-		{
-			AlexBlock blk;
+		const AlexBlockDesc *d = alex_dir_desc(page, b);
+		/* blocks lie one behind the other */
+		uint32 end = b + 1 < o->nblocks ? alex_dir_desc(page, b + 1)->off : o->blocks_end;
+		uint32 both = ((uint32) d->n + 7) / 8;
 
-			if (origin[i] == last)
-				continue;
-			last = origin[i];
-			if (!alex_block_open(page, last, &blk))
-				return false;
-			*bytes += ALEX_DIR_ENTRY_BYTES(form) + blk.bytes -
-					  (blk.removed && blk.has_dead ? (blk.n + 7) / 8 : 0);
-		}
-		else if ((plan->stream[i].flags & ALEX_ITEM_REMOVED) == 0 &&
-				 (i == g->stream_from || origin[i - 1] < ALEX_ORIGIN_GAP))
-			*bytes += ALEX_DIR_ENTRY_BYTES(form);
+		if ((d->enc & (ALEX_ENC_REMOVED | ALEX_ENC_NO_DEAD)) != ALEX_ENC_REMOVED)
+			both = 0;
+		if (end < d->off + both)
+			return false;
+		*bytes += ALEX_DIR_ENTRY_BYTES(form) + end - d->off - both;
 	}
+	*bytes += g->invaded * ALEX_DIR_ENTRY_BYTES(form);
 	return true;
 }
 
@@ -406,10 +205,10 @@ plan_group(AlexPlan *plan, const char *page, const AlexItem *live, const Group *
 		return true;
 	if (g->live_to == g->live_from)
 		return add_skip(plan, (uint16) (g->stream_to - g->stream_from));
-	fits = fit_run(plan, live + g->live_from, (uint32) (g->live_to - g->live_from), form);
+	fits = alex_cut_run(plan, live + g->live_from, (uint32) (g->live_to - g->live_from), form);
 	if (fits)
 	{
-		if (!kept_bytes_min(plan, page, g, form, &kept_min))
+		if (!kept_bytes_min(page, g, form, &kept_min))
 			return false;
 		if (plan_bytes(plan, first) <= kept_min)
 		{
@@ -469,52 +268,88 @@ alex_plan_finish(AlexPlan *plan)
 	return pos == plan->nstream;
 }
 
+/* what a page's stream holds of each block; the number behind the last block stands for the tail */
+#define MERGE_BLOCKS_MAX (BLCKSZ / ALEX_DIR_ENTRY_BYTES_OF(8) + 2)
+
+typedef struct Merge
+{
+	int first[MERGE_BLOCKS_MAX];	/* its first entry in the stream, or where that would be */
+	bool invaded[MERGE_BLOCKS_MAX]; /* entries of the gap run fall into it, of the tail are in it */
+	bool affected[MERGE_BLOCKS_MAX]; /* that, or has entries to be left out */
+} Merge;
+
+/* gap entries before the first block count as the first's, those behind a block's first entry as its own */
+static void
+find_blocks(const char *page, const AlexPlan *plan, Merge *m)
+{
+	const AlexPageOpaque *o = alex_opaque(page);
+	uint32 nblocks = o->nblocks;
+	int gap = 0;
+	int before = 0;
+
+	for (uint32 b = 0; b <= nblocks; b++)
+	{
+		int base = b < nblocks ? alex_dir_desc(page, b)->cum : o->nbase;
+
+		while (base + gap < plan->nstream && plan->origin[base + gap] != b &&
+			   (b < nblocks || plan->origin[base + gap] != ALEX_ORIGIN_TAIL))
+			gap++;
+		m->first[b] = base + gap;
+		if (gap > before)
+			m->invaded[b > 0 ? b - 1 : 0] = true;
+		before = gap;
+	}
+	if (m->first[nblocks] < plan->nstream)
+		m->invaded[nblocks] = true;
+	memcpy(m->affected, m->invaded, sizeof(m->affected));
+}
+
+/* the same with entries that are left out: the live ones to plan_live; returns how many */
+static int
+find_removed(const AlexPlan *plan, uint32 nblocks, Merge *m)
+{
+	int nlive = 0;
+
+	for (uint32 b = 0; b <= nblocks; b++)
+	{
+		/* what comes before the first block is with it */
+		int i = b > 0 ? m->first[b] : 0;
+		int end = b < nblocks ? m->first[b + 1] : plan->nstream;
+
+		for (; i < end; i++)
+			if (plan->stream[i].flags & ALEX_ITEM_REMOVED)
+				m->affected[b] = true;
+			else
+				plan_live[nlive++] = plan->stream[i];
+	}
+	return nlive;
+}
+
 bool
 alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 {
 	const AlexPageOpaque *o = alex_opaque(page);
 	AlexForm form = alex_page_form(page);
-	bool affected[BLCKSZ / ALEX_DIR_ENTRY_BYTES_OF(8) + 2] = { false };
+	Merge merge = { 0 };
 	uint32 nblocks = o->nblocks;
-	int nlive = 0;
-	const AlexItem *live = plan->stream;
-	uint32 cur = 0;
+	bool removed = drops != NULL || o->nremoved > 0;
 	int pos = 0;
 	int live_pos = 0;
 
 	plan->count = 0;
 	plan->nstream = alex_page_decode(page, drops, plan->stream, plan->origin);
-	if (plan->nstream < 0)
+	if (plan->nstream < 0 || nblocks + 1 >= MERGE_BLOCKS_MAX)
 		return false;
-
-	/* which blocks does something fall into?  index nblocks stands for the tail */
-	for (int i = 0; i < plan->nstream; i++)
-	{
-		if (plan->origin[i] == ALEX_ORIGIN_TAIL)
-			cur = nblocks;
-		else if (plan->origin[i] != ALEX_ORIGIN_GAP)
-			cur = plan->origin[i];
-		if (plan->origin[i] >= ALEX_ORIGIN_GAP || (plan->stream[i].flags & ALEX_ITEM_REMOVED))
-			affected[cur] = true;
-		nlive += (plan->stream[i].flags & ALEX_ITEM_REMOVED) == 0;
-	}
-	plan->nlive = (uint32) nlive;
-	if (nlive < plan->nstream)
-	{
-		live = plan_live;
-		nlive = 0;
-		for (int i = 0; i < plan->nstream; i++)
-			if ((plan->stream[i].flags & ALEX_ITEM_REMOVED) == 0)
-				plan_live[nlive++] = plan->stream[i];
-	}
+	find_blocks(page, plan, &merge);
+	plan->nlive = (uint32) (removed ? find_removed(plan, nblocks, &merge) : plan->nstream);
 
 	for (uint32 b = 0; b <= nblocks;)
 	{
 		uint32 last = b;
-		Group g = { pos, pos, live_pos, live_pos };
+		Group g = { .stream_from = pos, .live_from = live_pos, .from = b };
 
-		if (b < nblocks && !affected[b] &&
-			!(alex_dir_desc(page, b)->n < SMALL_BLOCK_ENTRIES && affected[b + 1]))
+		if (b < nblocks && !merge.affected[b] &&
+			!(alex_dir_desc(page, b)->n < SMALL_BLOCK_ENTRIES && merge.affected[b + 1]))
 		{
 			AlexModel m = { 0 };
 			AlexBlock blk;
@@ -522,7 +357,7 @@ alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 			if (!alex_block_open(page, b, &blk))
 				return false;
 			m.n = (uint8) blk.n;
-			if (!add_entry(plan, ALEX_PLAN_COPY, &m, form))
+			if (!alex_plan_add(plan, ALEX_PLAN_COPY, &m, form))
 				return false;
 			plan->entries[plan->count - 1].old_block = (uint16) b;
 			plan->entries[plan->count - 1].bytes = blk.bytes + ALEX_DIR_ENTRY_BYTES(form);
@@ -532,20 +367,20 @@ alex_plan_merge(const char *page, const uint8 *drops, AlexPlan *plan)
 			continue;
 		}
 		while (last + 1 <= nblocks &&
-			   (affected[last + 1] ||
+			   (merge.affected[last + 1] ||
 				(last + 1 < nblocks && alex_dir_desc(page, last + 1)->n < SMALL_BLOCK_ENTRIES)))
 			last++;
 		/* everything up to the first entry of the block behind the group */
-		while (g.stream_to < plan->nstream && (plan->origin[g.stream_to] == ALEX_ORIGIN_GAP ||
-											   (plan->origin[g.stream_to] == ALEX_ORIGIN_TAIL
-													? nblocks
-													: plan->origin[g.stream_to]) <= last))
-		{
-			if ((plan->stream[g.stream_to].flags & ALEX_ITEM_REMOVED) == 0)
-				g.live_to++;
-			g.stream_to++;
-		}
-		if (!plan_group(plan, page, live, &g, form))
+		g.to = last;
+		g.stream_to = last < nblocks ? merge.first[last + 1] : plan->nstream;
+		g.live_to = live_pos;
+		if (!removed)
+			g.live_to += g.stream_to - g.stream_from;
+		for (int i = g.stream_from; removed && i < g.stream_to; i++)
+			g.live_to += (plan->stream[i].flags & ALEX_ITEM_REMOVED) == 0;
+		for (uint32 k = b; k <= last && k < nblocks && !removed; k++)
+			g.invaded += merge.invaded[k];
+		if (!plan_group(plan, page, removed ? plan_live : plan->stream, &g, form))
 			return false;
 		pos = g.stream_to;
 		live_pos = g.live_to;
@@ -558,7 +393,7 @@ bool
 alex_plan_items(AlexPlan *plan, int first, int n, AlexForm form)
 {
 	plan->nstream = first + n;
-	return fit_run(plan, plan->stream + first, (uint32) n, form) && alex_plan_finish(plan);
+	return alex_cut_run(plan, plan->stream + first, (uint32) n, form) && alex_plan_finish(plan);
 }
 
 bool

@@ -49,6 +49,9 @@ typedef struct AlexPlan
 	AlexPlanEntry entries[ALEX_PLAN_MAX];
 } AlexPlan;
 
+/* add an entry for a block with this model; false if the plan is full */
+extern bool alex_plan_add(AlexPlan *plan, AlexPlanKind kind, const AlexModel *m, AlexForm form);
+
 /*
  * alex_plan_merge --- plan the merge of everything on the page.
  *

@@ -3,7 +3,7 @@
  *		One block: fit, encode, open, decode; slices of it; what it may cost.  Of entries
  *		as they come, at every width, and of sets made to be hard.
  */
-// sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_decode.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c src/alex/alex_op.c src/alex/alex_unlink.c
+// sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_decode.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_cut.c src/alex/alex_plan.c src/alex/alex_apply.c src/alex/alex_op.c src/alex/alex_unlink.c
 #include "alex_testing.h"
 
 static AlexPlan plan;
@@ -571,6 +571,64 @@ density(void)
 	}
 }
 
+/* cuts save bytes: no set of a block's worth takes more than uncut; returns how many were cut */
+static uint32
+cut_once(const AlexItem *items, uint32 n, bool inner)
+{
+	AlexModel whole;
+
+	memcpy(plan.stream, items, n * sizeof(AlexItem));
+	plan.count = 0;
+	check(alex_plan_items(&plan, 0, (int) n, form_of(inner)), "plan of %u entries", n);
+	alex_fit(items, n, form_of(inner), &whole);
+	check(plan.bytes <= alex_model_size(&whole, form_of(inner)), "%d blocks of %u bytes, in one %u",
+		  plan.count, plan.bytes, alex_model_size(&whole, form_of(inner)));
+	return plan.count > 1;
+}
+
+static void
+cuts(bool inner)
+{
+	static AlexItem items[4096];
+	uint32 cut = 0;
+
+	for (int dist = 0; dist < DIST_COUNT; dist++)
+	{
+		uint32 have = sorted_arrivals((AlexDist) dist, inner, items, lengthof(items));
+
+		for (uint32 round = 0; round < 300; round++)
+		{
+			uint32 n = 1 + (uint32) unit_random_below(Min(have, 128));
+
+			cut += cut_once(items + unit_random_below(have - n + 1), n, inner);
+		}
+	}
+	/* clumps of all sizes and distances, of rows that came in any order */
+	for (uint32 round = 0; round < 20000; round++)
+	{
+		AlexItem part[ALEX_BLOCK_ENTRIES_MAX] = { 0 };
+		uint32 n = 1 + (uint32) unit_random_below(128);
+		uint64 clump = 1 + unit_random_below(60);
+		uint32 far = (uint32) unit_random_below(test_wide ? 100 : 56);
+		uint32 near = (uint32) unit_random_below(12);
+		AlexKey key = unit_random_below(1000);
+
+		for (uint32 i = 0; i < n; i++)
+		{
+			part[i].key = key;
+			part[i].tag = unit_random_below(UINT64CONST(1) << (round % 24)) << 16 |
+						  (1 + unit_random_below(185));
+			part[i].child = inner ? (uint32) unit_random() : 0;
+			key += unit_random_below(clump) == 0 ? ((AlexKey) 1 << far) + unit_random_below(1000)
+												 : 1 + unit_random_below(UINT64CONST(1) << near);
+			if (!test_wide && key > PG_INT64_MAX)
+				n = i + 1;
+		}
+		cut += cut_once(part, n, inner);
+	}
+	check(cut > 1000, "only %u sets were cut", cut);
+}
+
 int
 main(void)
 {
@@ -588,6 +646,7 @@ main(void)
 			all_widths(inner);
 			adversaries(inner);
 			noisy_lines(inner);
+			cuts(inner);
 		}
 		ok(true, "all widths and hard sets, %d-byte keys", wide ? 16 : 8);
 	}

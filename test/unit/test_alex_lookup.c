@@ -3,7 +3,7 @@
  *		Point lookups and the search for positions on leaves of every shape, against
  *		the sorted array of what is on them.
  */
-// sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_decode.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_plan.c src/alex/alex_apply.c src/alex/alex_op.c src/alex/alex_lookup.c src/alex/alex_unlink.c
+// sources: src/codec/linear.c src/codec/linear_wide.c src/alex/alex_page.c src/alex/alex_decode.c src/alex/alex_pagecheck.c src/alex/alex_fit.c src/alex/alex_cut.c src/alex/alex_plan.c src/alex/alex_apply.c src/alex/alex_op.c src/alex/alex_lookup.c src/alex/alex_unlink.c
 #include "alex_testing.h"
 
 #include "alex/alex_lookup.h"
