@@ -552,6 +552,35 @@ SELECT count(DISTINCT first_row) = count(*) AS distinct_rows, bool_and(first_row
 FROM (SELECT first_row, lag(first_row + rows) OVER (ORDER BY first_row) AS p FROM omendb.row_groups('hybrid_big') WHERE state = 'visible') s;
 DROP TABLE hybrid_big;
 
+-- values that are copied in different ways on their way: short and long ones, arrays that a function has built, numerics
+-- of one scale and others among them
+SET omendb.row_group_rows = 1000;
+CREATE FUNCTION hybrid_array() RETURNS int[] STABLE LANGUAGE plpgsql AS $$
+DECLARE
+	a int[] := '{}';
+BEGIN
+	FOR i IN 1..5 LOOP
+		a := a || i;
+	END LOOP;
+	a[3] := 7;
+	RETURN a;
+END $$;
+CREATE TABLE hybrid_v (id int, v text, one numeric, few numeric, none numeric, u uuid, a int[] DEFAULT hybrid_array()) USING omendb;
+CREATE TABLE hybrid_w (LIKE hybrid_v INCLUDING DEFAULTS);
+COPY (SELECT i, repeat(chr(97 + i % 26), CASE WHEN i % 50 = 0 THEN 3000 WHEN i % 7 = 0 THEN 0 ELSE i % 60 END),
+	CASE WHEN i % 5 > 0 THEN round(i / 8.0, 2) END,
+	CASE WHEN i % 1000 = 777 THEN 'NaN' WHEN i > 3000 AND i % 3 = 0 THEN round(i / 8.0, 3) ELSE round(-i / 8.0, 2) END,
+	CASE WHEN i % 2 = 0 THEN '1e-20'::numeric * i END,
+	CASE WHEN i % 4 > 0 THEN md5(i::text)::uuid END
+	FROM generate_series(1, 5500) i) TO :'file';
+COPY hybrid_v (id, v, one, few, none, u) FROM :'file';
+COPY hybrid_w (id, v, one, few, none, u) FROM :'file';
+SELECT * FROM hybrid_look('hybrid_v');
+SELECT count(*) AS others FROM ((TABLE hybrid_v EXCEPT TABLE hybrid_w) UNION ALL (TABLE hybrid_w EXCEPT TABLE hybrid_v)) x;
+SELECT count(*), sum(one), sum(few) FILTER (WHERE few <> 'NaN'), sum(none), count(u), min(a), max(a) FROM hybrid_v;
+DROP TABLE hybrid_v, hybrid_w;
+DROP FUNCTION hybrid_array;
+
 COPY (SELECT) TO :'file';
 COPY (SELECT) TO :'small';
 COPY (SELECT) TO :'bad';

@@ -53,21 +53,46 @@ column_span_compare(ColSpan a, ColSpan b)
 	return cmp != 0 ? cmp : (a.bytes > b.bytes) - (a.bytes < b.bytes);
 }
 
+/* up to 8 bytes as a number, by loads that overlap: equal for equal bytes of one length, different for different ones */
+static inline uint64
+column_short_word(const uint8 *data, uint32 bytes)
+{
+	uint32 low, high;
+
+	if (bytes >= 4)
+	{
+		memcpy(&low, data, sizeof(low));
+		memcpy(&high, data + bytes - sizeof(high), sizeof(high));
+		return (uint64) high << 32 | low;
+	}
+	if (bytes == 0)
+		return 0;
+	return data[0] | (uint64) data[bytes / 2] << 8 | (uint64) data[bytes - 1] << 16;
+}
+
 static inline bool
 column_span_equal(ColSpan a, ColSpan b)
 {
-	return a.bytes == b.bytes && memcmp(a.data, b.data, a.bytes) == 0;
+	if (a.bytes != b.bytes)
+		return false;
+	if (a.bytes <= 8)
+		return column_short_word(a.data, a.bytes) == column_short_word(b.data, a.bytes);
+	return memcmp(a.data, b.data, a.bytes) == 0;
 }
 
 /* the first 8 bytes as a big-endian number */
 static inline uint64
 column_span_prefix(ColSpan span)
 {
-	uint64 prefix = 0;
+	uint32 n = span.bytes;
+	uint64 prefix;
 
-	if (span.bytes >= sizeof(prefix))
+	if (n >= sizeof(prefix))
 		return __builtin_bswap64(bitpack_load64(span.data));
-	for (uint32 i = 0; i < span.bytes; i++)
+	if (n == 0)
+		return 0;
+	prefix = (uint64) span.data[0] << 56 | (uint64) span.data[n - 1] << (64 - 8 * n);
+	for (uint32 i = 1; i + 1 < n; i++)
 		prefix |= (uint64) span.data[i] << (56 - 8 * i);
 	return prefix;
 }
@@ -92,7 +117,7 @@ typedef struct ColDict
 	uint64 bytes_max;
 	uint64 probes; /* steps through occupied slots still allowed */
 	uint32 mask;
-	uint32 *slots; /* open addressing: entry + 1, 0 = empty */
+	uint32 *slots; /* open addressing: entry + 1, 0 = empty; at most half of them are taken */
 	ColDictEntry *entries;
 	uint16 *positions; /* of every row */
 	/* of each vector: positions, runs of equal ones */

@@ -19,29 +19,31 @@
 
 /* ---- looking at the values ---- */
 
-static void
-look_at_codes(Encoder *enc, uint32 v)
+static pg_attribute_always_inline void
+look_at_codes(Encoder *enc, uint32 v, const uint8 *nulls)
 {
-	const ColInput *in = enc->in;
+	const uint64 *codes = enc->in->codes;
 	ColVector *header = &enc->headers[v];
-	uint32 end = v * COL_VECTOR_ROWS + column_input_rows(in, v);
+	uint32 first = enc->facts[v].first;
+	uint32 end = v * COL_VECTOR_ROWS + column_input_rows(enc->in, v);
 	uint64 min = PG_UINT64_MAX;
 	uint64 max = 0;
-	uint64 last = in->codes[enc->facts[v].first];
+	uint64 last = codes[first];
 	uint32 runs = 1;
 	bool ascending = true;
 
-	for (uint32 row = enc->facts[v].first; row < end; row++)
-		if (!column_input_null(in, row))
-		{
-			uint64 code = in->codes[row];
+	for (uint32 row = first; row < end; row++)
+	{
+		uint64 code = codes[row];
 
-			min = Min(min, code);
-			max = Max(max, code);
-			runs += code != last;
-			ascending &= code >= last;
-			last = code;
-		}
+		if (nulls != NULL && nulls[row] != 0)
+			continue;
+		min = Min(min, code);
+		max = Max(max, code);
+		runs += code != last;
+		ascending &= code >= last;
+		last = code;
+	}
 	header->min = min;
 	header->max = max;
 	enc->facts[v].same = min == max;
@@ -53,17 +55,17 @@ static void
 look_at_spans(Encoder *enc, uint32 v)
 {
 	const ColInput *in = enc->in;
-	ColVector *header = &enc->headers[v];
 	VectorFacts *facts = &enc->facts[v];
 	uint32 start = v * COL_VECTOR_ROWS;
 	uint32 end = start + column_input_rows(in, v);
 	ColSpan first = column_input_span(in, facts->first);
+	uint32 shortest = enc->headers[v].null_count > 0 ? 0 : first.bytes;
+	uint32 longest = first.bytes;
+	uint64 min = PG_UINT64_MAX;
+	uint64 max = 0;
+	uint64 total = 0;
+	bool same = true;
 
-	header->min = PG_UINT64_MAX;
-	header->max = 0;
-	facts->shortest = header->null_count > 0 ? 0 : first.bytes;
-	facts->longest = first.bytes;
-	facts->same = true;
 	for (uint32 row = start; row < end; row++)
 	{
 		ColSpan span;
@@ -73,13 +75,19 @@ look_at_spans(Encoder *enc, uint32 v)
 			continue;
 		span = column_input_span(in, row);
 		prefix = column_span_prefix(span);
-		header->min = Min(header->min, prefix);
-		header->max = Max(header->max, prefix);
-		facts->shortest = Min(facts->shortest, span.bytes);
-		facts->longest = Max(facts->longest, span.bytes);
-		facts->total += span.bytes;
-		facts->same = facts->same && column_span_equal(first, span);
+		min = Min(min, prefix);
+		max = Max(max, prefix);
+		shortest = Min(shortest, span.bytes);
+		longest = Max(longest, span.bytes);
+		total += span.bytes;
+		same = same && column_span_equal(first, span);
 	}
+	enc->headers[v].min = min;
+	enc->headers[v].max = max;
+	facts->shortest = shortest;
+	facts->longest = longest;
+	facts->total = total;
+	facts->same = same;
 }
 
 /* facts of a vector; counts its NULLs */
@@ -101,10 +109,12 @@ look_at_vector(Encoder *enc, uint32 v)
 	enc->facts[v].first = start;
 	while (column_input_null(in, enc->facts[v].first))
 		enc->facts[v].first++;
-	if (in->store == COL_STORE_CODE)
-		look_at_codes(enc, v);
-	else
+	if (in->store != COL_STORE_CODE)
 		look_at_spans(enc, v);
+	else if (nulls > 0)
+		look_at_codes(enc, v, in->nulls);
+	else
+		look_at_codes(enc, v, NULL);
 }
 
 /* no value below the one before; there are no NULLs */
@@ -232,6 +242,24 @@ compare_codes(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* how many of n ascending codes are below a limit */
+static uint32
+codes_below(const uint64 *codes, uint32 n, uint64 limit)
+{
+	uint32 low = 0;
+
+	while (low < n)
+	{
+		uint32 middle = (low + n) / 2;
+
+		if (codes[middle] < limit)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return low;
+}
+
 /*
  * Codes by chance already tell how many positions there are at least in the range of each vector, and with that a
  * width: most columns of few values are dense, and a dictionary would not make the fields any narrower.
@@ -262,13 +290,14 @@ dict_is_hopeless(const Encoder *enc, uint64 limit)
 	for (uint32 v = 0; v < enc->vectors && least <= limit; v++)
 	{
 		const ColVector *header = &enc->headers[v];
-		uint32 met = 0;
+		uint32 met;
 		uint32 width;
 
 		if (column_vector_empty(enc, v))
 			continue;
-		for (uint32 i = 0; i < distinct; i++)
-			met += codes[i] >= header->min && codes[i] <= header->max;
+		met =
+			header->max == PG_UINT64_MAX ? distinct : codes_below(codes, distinct, header->max + 1);
+		met -= codes_below(codes, distinct, header->min);
 		width = met == 0 ? 0 : bitpack_width(met - 1);
 		least += Min(LANES_BYTES(width), column_runs_bytes(enc->facts[v].runs, width));
 	}
@@ -415,7 +444,7 @@ write_payload(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst)
 		column_write_pglz(enc, v, dst);
 	else if (header->encoding == COL_ENC_FSST)
 		column_write_fsst(enc, v, dst);
-	else if (header->encoding != COL_ENC_CONST)
+	else if (header->encoding != COL_ENC_CONST && header->encoding != COL_ENC_NULLS)
 		column_write_codes(enc, dict, v, dst);
 }
 

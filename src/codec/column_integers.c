@@ -107,25 +107,26 @@ column_find_divisor(const Encoder *enc)
 void
 column_write_fields(const uint64 *fields, uint32 width, uint8 *dst)
 {
-	uint16 fields16[LANES_VECTOR_ROWS];
-	uint32 fields32[LANES_VECTOR_ROWS];
-
 	if (width == 0)
 		return;
 	if (lanes_output_bits(width) == 64)
-	{
 		lanes_pack64(fields, width, (uint64 *) dst);
-		return;
-	}
-	for (uint32 i = 0; i < LANES_VECTOR_ROWS; i++)
+	else if (lanes_output_bits(width) == 32)
 	{
-		fields16[i] = (uint16) fields[i];
-		fields32[i] = (uint32) fields[i];
-	}
-	if (lanes_output_bits(width) == 16)
-		lanes_pack16(fields16, width, (uint16 *) dst);
-	else
+		uint32 fields32[LANES_VECTOR_ROWS];
+
+		for (uint32 i = 0; i < LANES_VECTOR_ROWS; i++)
+			fields32[i] = (uint32) fields[i];
 		lanes_pack32(fields32, width, (uint32 *) dst);
+	}
+	else
+	{
+		uint16 fields16[LANES_VECTOR_ROWS];
+
+		for (uint32 i = 0; i < LANES_VECTOR_ROWS; i++)
+			fields16[i] = (uint16) fields[i];
+		lanes_pack16(fields16, width, (uint16 *) dst);
+	}
 }
 
 /* the fields of a vector of codes or positions: multiples of the divisor, or positions; NULLs 0 */
@@ -136,18 +137,25 @@ make_fields(const Encoder *enc, const ColDict *dict, uint32 v, uint64 *fields)
 	const ColVector *header = &enc->headers[v];
 	uint32 start = v * COL_VECTOR_ROWS;
 	uint32 rows = column_input_rows(in, v);
+	uint64 min = header->min;
 	Divisor divisor = make_divisor(enc->desc->divisor);
 
-	memset(fields, 0, LANES_VECTOR_ROWS * sizeof(*fields));
-	for (uint32 i = 0; i < rows; i++)
-	{
-		if (column_input_null(in, start + i))
-			continue;
-		if (column_uses_dict(header))
-			fields[i] = dict->positions[start + i] - header->min;
-		else
-			fields[i] = quotient(&divisor, in->codes[start + i] - header->min);
-	}
+	if (rows < LANES_VECTOR_ROWS)
+		memset(fields, 0, LANES_VECTOR_ROWS * sizeof(*fields));
+	/* simple loops; NULLs are put right below */
+	if (column_uses_dict(header))
+		for (uint32 i = 0; i < rows; i++)
+			fields[i] = dict->positions[start + i] - min;
+	else if (enc->desc->divisor == 1)
+		for (uint32 i = 0; i < rows; i++)
+			fields[i] = in->codes[start + i] - min;
+	else
+		for (uint32 i = 0; i < rows; i++)
+			fields[i] = quotient(&divisor, in->codes[start + i] - min);
+	if (header->null_count > 0)
+		for (uint32 i = 0; i < rows; i++)
+			if (column_input_null(in, start + i))
+				fields[i] = 0;
 }
 
 /* NULLs get the field of the row before, or of the first value */

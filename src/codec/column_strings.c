@@ -229,22 +229,19 @@ encode_vector(const Encoder *enc, const FsstEncoder *symbols, uint32 v, VectorFa
 	const ColInput *in = enc->in;
 	uint32 start = v * COL_VECTOR_ROWS;
 	uint32 rows = column_input_rows(in, v);
-	uint8 *stream = palloc(FSST_ENCODED_MAX(facts->total));
+	uint8 *stream = palloc(FSST_ENCODED_MAX(facts->total) + FSST_SLACK);
+	uint8 *room = palloc(FSST_ENCODED_MAX(facts->total) + FSST_SLACK);
 	uint32 *lengths = palloc(rows * sizeof(*lengths));
 	uint32 longest = 0;
-	Size used = 0;
+	Size used;
 
+	/* a NULL is empty */
+	used = fsst_encode_strings(symbols, in->bytes, in->offsets + start, rows, in->offsets[in->rows],
+							   room, stream, lengths);
+	pfree(room);
 	facts->encoded_shortest = UINT32_MAX;
 	for (uint32 i = 0; i < rows; i++)
 	{
-		lengths[i] = 0;
-		if (!column_input_null(in, start + i))
-		{
-			ColSpan span = column_input_span(in, start + i);
-
-			lengths[i] = (uint32) fsst_encode(symbols, span.data, span.bytes, stream + used);
-		}
-		used += lengths[i];
 		longest = Max(longest, lengths[i]);
 		facts->encoded_shortest = Min(facts->encoded_shortest, lengths[i]);
 	}

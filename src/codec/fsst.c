@@ -151,6 +151,158 @@ fsst_encode(const FsstEncoder *encoder, const uint8 *src, Size bytes, uint8 *dst
 	return (Size) (out - dst);
 }
 
+/* ---- many strings ---- */
+
+/*
+ * From one symbol to the next everything waits for the first one's length.  So three strings are encoded side by side,
+ * each into room of its own.
+ */
+typedef struct Lane
+{
+	const uint8 *src;
+	const uint8 *end;
+	uint8 *start;
+	uint8 *out;
+	uint32 string; /* NO_STRING: none */
+} Lane;
+
+#define NO_STRING UINT32_MAX
+
+typedef struct Strings
+{
+	const uint8 *data;
+	const uint32 *offsets;
+	uint32 *lengths;
+	uint8 *room;
+	uint32 next;
+	uint32 n;
+} Strings;
+
+/* the next string that is not empty */
+static pg_attribute_always_inline bool
+lane_begin(Lane *lane, Strings *strings)
+{
+	while (strings->next < strings->n)
+	{
+		uint32 i = strings->next++;
+		const uint32 *offset = &strings->offsets[i];
+
+		strings->lengths[i] = 0;
+		if (offset[0] == offset[1])
+			continue;
+		lane->src = strings->data + offset[0];
+		lane->end = strings->data + offset[1];
+		lane->start = lane->out = strings->room + FSST_ENCODED_MAX(offset[0] - strings->offsets[0]);
+		lane->string = i;
+		return true;
+	}
+	return false;
+}
+
+static pg_attribute_always_inline void
+lane_end(Lane *lane, Strings *strings)
+{
+	strings->lengths[lane->string] = (uint32) (lane->out - lane->start);
+	lane->string = NO_STRING;
+}
+
+/* one symbol; reads 8 bytes, whatever is left of the string */
+static pg_attribute_always_inline void
+lane_step(Lane *lane, const FsstEncoder *encoder)
+{
+	uint32 left = (uint32) Min(lane->end - lane->src, (ptrdiff_t) sizeof(uint64));
+	uint64 word = bitpack_load64(lane->src) & (PG_UINT64_MAX >> (64 - 8 * left));
+	const FsstSlot *slot = &encoder->slots[fsst_slot(word)];
+	uint32 entry = encoder->pairs[word & 0xFFFF];
+
+	/* slot->entry if its symbol fits: nobody can foretell, so without a branch */
+	entry ^= (entry ^ slot->entry) & -(uint32) ((word & slot->mask) == slot->symbol);
+	if (unlikely(entry >> 8 > left))
+	{
+		/* a symbol that ends in the zeroes behind the end */
+		uint32 length;
+		uint32 number = fsst_next(encoder, word, left, &length);
+
+		entry = length << 8 | (number < FSST_SYMBOL ? FSST_ESCAPE : number - FSST_SYMBOL);
+	}
+	lane->out[0] = (uint8) entry;
+	lane->out[1] = (uint8) word;
+	lane->out += 1 + (entry == FSST_NO_SYMBOL);
+	lane->src += entry >> 8;
+}
+
+/* all of them into `room` */
+static void
+encode_side_by_side(const FsstEncoder *encoder, Strings *strings)
+{
+	Lane a = { .string = NO_STRING };
+	Lane b = { .string = NO_STRING };
+	Lane c = { .string = NO_STRING };
+	Lane *rest[] = { &a, &b, &c };
+
+	if (lane_begin(&a, strings) && lane_begin(&b, strings) && lane_begin(&c, strings))
+		for (;;)
+		{
+			lane_step(&a, encoder);
+			lane_step(&b, encoder);
+			lane_step(&c, encoder);
+			if (a.src == a.end)
+			{
+				lane_end(&a, strings);
+				if (!lane_begin(&a, strings))
+					break;
+			}
+			if (b.src == b.end)
+			{
+				lane_end(&b, strings);
+				if (!lane_begin(&b, strings))
+					break;
+			}
+			if (c.src == c.end)
+			{
+				lane_end(&c, strings);
+				if (!lane_begin(&c, strings))
+					break;
+			}
+		}
+	for (uint32 i = 0; i < lengthof(rest); i++)
+		if (rest[i]->string != NO_STRING)
+		{
+			while (rest[i]->src < rest[i]->end)
+				lane_step(rest[i], encoder);
+			lane_end(rest[i], strings);
+		}
+}
+
+Size
+fsst_encode_strings(const FsstEncoder *encoder, const uint8 *data, const uint32 *offsets, uint32 n,
+					uint32 readable, uint8 *room, uint8 *dst, uint32 *lengths)
+{
+	Strings strings = {
+		.data = data, .offsets = offsets, .lengths = lengths, .room = room, .n = n
+	};
+	Size used = 0;
+
+	/* the last ones, behind which too little can be read, by themselves */
+	while (strings.n > 0 && readable - offsets[strings.n] < sizeof(uint64))
+	{
+		uint32 i = --strings.n;
+
+		lengths[i] = (uint32) fsst_encode(encoder, data + offsets[i], offsets[i + 1] - offsets[i],
+										  room + FSST_ENCODED_MAX(offsets[i] - offsets[0]));
+	}
+	encode_side_by_side(encoder, &strings);
+	for (uint32 i = 0; i < n; i++)
+	{
+		const uint8 *from = room + FSST_ENCODED_MAX(offsets[i] - offsets[0]);
+
+		for (uint32 at = 0; at < lengths[i]; at += FSST_SLACK)
+			memcpy(dst + used + at, from + at, FSST_SLACK);
+		used += lengths[i];
+	}
+	return used;
+}
+
 /* ---- decoding ---- */
 
 const char *

@@ -70,4 +70,15 @@ extern void fsst_write_symbols(const FsstEncoder *encoder, uint8 *dst);
 /* dst has room for FSST_ENCODED_MAX(bytes); returns the bytes written */
 extern Size fsst_encode(const FsstEncoder *encoder, const uint8 *src, Size bytes, uint8 *dst);
 
+/*
+ * The same for n strings that stand side by side, string i in data[offsets[i], offsets[i + 1]), faster.  Encoded
+ * they stand side by side in dst, and lengths has their lengths; returns the sum of them.  data can be read as
+ * far as offset `readable`, the end of the last string or behind it.  dst, and another piece of memory, room,
+ * take FSST_ENCODED_MAX of all strings' bytes and FSST_SLACK.
+ */
+#define FSST_SLACK 16
+extern Size fsst_encode_strings(const FsstEncoder *encoder, const uint8 *data,
+								const uint32 *offsets, uint32 n, uint32 readable, uint8 *room,
+								uint8 *dst, uint32 *lengths);
+
 #endif

@@ -26,6 +26,8 @@ static const uint32 round_parts[ROUNDS] = { 1, 3, 5, 7, 8 };
 #define CANDIDATES_MAX 16384
 #define CANDIDATE_SLOTS 32768
 #define PAIRS_SEEN_MAX 65536
+/* candidates that are sorted at first: as a rule enough for a table */
+#define SELECT_MIN 512
 
 typedef struct Candidate
 {
@@ -173,13 +175,49 @@ compare_candidates(const void *a, const void *b)
 	return (x->symbol > y->symbol) - (x->symbol < y->symbol);
 }
 
+/*
+ * Put the candidates that gain most in front, at least SELECT_MIN of them if there are so many; returns how many. What
+ * stands behind gains less than any of them.
+ */
+static uint32
+select_candidates(Training *training)
+{
+	uint32 at_least[33] = { 0 }; /* candidates by the bits of their gain */
+	uint32 bits = 32;
+	uint32 count = 0;
+	uint32 selected = 0;
+
+	for (uint32 i = 0; i < training->candidates; i++)
+		at_least[bitpack_width(training->candidate[i].gain)]++;
+	for (count = at_least[bits]; bits > 0 && count < SELECT_MIN; count += at_least[bits])
+		bits--;
+	for (uint32 i = 0; i < training->candidates; i++)
+		if (bitpack_width(training->candidate[i].gain) >= bits)
+		{
+			Candidate candidate = training->candidate[selected];
+
+			training->candidate[selected++] = training->candidate[i];
+			training->candidate[i] = candidate;
+		}
+	return selected;
+}
+
 static void
 choose_symbols(Training *training, FsstEncoder *encoder)
 {
-	qsort(training->candidate, training->candidates, sizeof(Candidate), compare_candidates);
+	/* most candidates gain next to nothing, and sorting them would take longer than all else */
+	uint32 sorted = select_candidates(training);
+	uint32 first = 0;
+
 	fsst_clear(encoder);
-	for (uint32 i = 0; i < training->candidates && encoder->count < FSST_SYMBOLS_MAX; i++)
-		(void) fsst_add(encoder, training->candidate[i].symbol, training->candidate[i].length);
+	while (first < training->candidates && encoder->count < FSST_SYMBOLS_MAX)
+	{
+		qsort(training->candidate + first, sorted - first, sizeof(Candidate), compare_candidates);
+		for (; first < sorted && encoder->count < FSST_SYMBOLS_MAX; first++)
+			(void) fsst_add(encoder, training->candidate[first].symbol,
+							training->candidate[first].length);
+		sorted = training->candidates;
+	}
 	fsst_finish(encoder);
 }
 

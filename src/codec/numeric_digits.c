@@ -75,6 +75,26 @@ sign_magnitude(uint64 magnitude, bool negative, int64 *value)
 	return true;
 }
 
+/* a digit without its last places, 1 to 3, which must be zero; divided by constants, which takes no division */
+static inline bool
+cut_places(uint32 *digit, int places)
+{
+	uint32 all = *digit;
+
+	switch (places)
+	{
+		case 1:
+			*digit = all / 10;
+			return *digit * 10 == all;
+		case 2:
+			*digit = all / 100;
+			return *digit * 100 == all;
+		default:
+			*digit = all / 1000;
+			return *digit * 1000 == all;
+	}
+}
+
 bool
 numeric_parse(const uint8 *payload, uint32 bytes, int64 *value, uint32 *scale)
 {
@@ -126,15 +146,11 @@ numeric_parse(const uint8 *payload, uint32 bytes, int64 *value, uint32 *scale)
 	exponent = NUMERIC_BASE_DIGITS * (weight - (int) n + 1) + (int) *scale;
 	if (exponent < 0)
 	{
-		uint32 behind;
-
-		if (exponent <= -NUMERIC_BASE_DIGITS)
+		if (exponent <= -NUMERIC_BASE_DIGITS || !cut_places(&last, -exponent))
 			return false;
-		behind = (uint32) powers_of_ten[-exponent];
-		if (last % behind != 0)
-			return false;
-		if (__builtin_mul_overflow(magnitude, NUMERIC_BASE / behind, &magnitude) ||
-			__builtin_add_overflow(magnitude, last / behind, &magnitude))
+		if (__builtin_mul_overflow(magnitude, powers_of_ten[NUMERIC_BASE_DIGITS + exponent],
+								   &magnitude) ||
+			__builtin_add_overflow(magnitude, last, &magnitude))
 			return false;
 	}
 	else

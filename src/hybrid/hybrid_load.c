@@ -33,6 +33,7 @@
 #define EARLY_GROUP_BYTES (RG_RAW_BYTES_MAX / 4)
 /* rows handed to heap at a time */
 #define HOT_BATCH_ROWS 256
+#define CACHE_LINE_BYTES 64
 
 int hy_row_group_rows = RG_ROWS_MAX;
 bool hy_load_row_groups = true;
@@ -456,6 +457,57 @@ insert_hot(Relation rel, TupleTableSlot *slot, CommandId cid, int options)
 		heap_freetuple(tuple);
 }
 
+/* the values of a slot, ready to be buffered; returns their bytes, or a little more */
+static Size
+slot_row(Relation rel, TupleTableSlot *slot)
+{
+	HySlotLoad *own;
+
+	slot_getallattrs(slot);
+	slot->tts_tableOid = RelationGetRelid(rel);
+	/* a buffered row has no place yet; nobody asks where there is neither index nor trigger */
+	ItemPointerSetInvalid(&slot->tts_tid);
+	if (slot->tts_ops == hy_slot_ops())
+	{
+		if (hy_slot(slot)->load == NULL)
+			hy_slot_begin_load(slot);
+		own = hy_slot(slot)->load;
+		if (own->row_bytes > 0)
+		{
+			/* it was copied a thousand rows ago, and its columns are taken one by one */
+			for (Size at = 0; at < own->buffer_bytes; at += CACHE_LINE_BYTES)
+				__builtin_prefetch(own->buffer + at);
+			return own->row_bytes;
+		}
+	}
+	return rg_row_bytes(RelationGetDescr(rel), slot->tts_values, slot->tts_isnull);
+}
+
+/* buffer the first of these rows, as many as are convenient; returns their number: 0 if the first one does not fit */
+static int
+take_rows(HyLoad *load, Relation rel, TupleTableSlot **slots, int count)
+{
+	Datum *values[RG_APPEND_ROWS_MAX];
+	bool *nulls[RG_APPEND_ROWS_MAX];
+	Size room = RG_RAW_BYTES_MAX - Min(rg_builder_raw_bytes(load->builder), RG_RAW_BYTES_MAX);
+	uint32 rows_room = load->group_rows - rg_builder_rows(load->builder);
+	uint32 n = 0;
+
+	for (; n < Min(count, RG_APPEND_ROWS_MAX) && n < rows_room; n++)
+	{
+		Size bytes = slot_row(rel, slots[n]);
+
+		if (bytes > Min(room, RG_ROW_BYTES_MAX))
+			break;
+		room -= bytes;
+		values[n] = slots[n]->tts_values;
+		nulls[n] = slots[n]->tts_isnull;
+	}
+	if (n > 0)
+		rg_builder_append_rows(load->builder, values, nulls, n);
+	return (int) n;
+}
+
 void
 hy_load_rows(Relation rel, TupleTableSlot **slots, int count, CommandId cid, int options,
 			 bool multi)
@@ -480,28 +532,25 @@ hy_load_rows(Relation rel, TupleTableSlot **slots, int count, CommandId cid, int
 			insert_hot(rel, slots[i], cid, options);
 		return;
 	}
-	for (int i = 0; i < count; i++)
+	while (count > 0)
 	{
-		TupleTableSlot *slot = slots[i];
 		Size memory = rg_builder_memory(load->builder);
-		Size bytes;
+		int taken = take_rows(load, rel, slots, count);
 
-		slot_getallattrs(slot);
-		if (slot->tts_ops == hy_slot_ops())
-			hy_slot(slot)->loading = true;
-		slot->tts_tableOid = relid;
-		bytes = rg_row_bytes(desc, slot->tts_values, slot->tts_isnull);
-		if (bytes > RG_ROW_BYTES_MAX)
+		slots += taken;
+		count -= taken;
+		if (count > 0 && taken == 0)
 		{
-			insert_hot(rel, slot, cid, options);
-			continue;
+			/* what does not fit beside others waits for the next group */
+			if (rg_row_bytes(desc, slots[0]->tts_values, slots[0]->tts_isnull) > RG_ROW_BYTES_MAX)
+			{
+				insert_hot(rel, *slots++, cid, options);
+				count--;
+			}
+			else
+				write_group(load, rel);
 		}
-		if (rg_builder_raw_bytes(load->builder) + bytes > RG_RAW_BYTES_MAX)
-			write_group(load, rel);
-		rg_builder_append(load->builder, slot->tts_values, slot->tts_isnull, InvalidTransactionId);
-		/* a buffered row has no place yet; nobody asks where there is neither index nor trigger */
-		ItemPointerSetInvalid(&slot->tts_tid);
-		if (rg_builder_rows(load->builder) >= load->group_rows)
+		else if (rg_builder_rows(load->builder) >= load->group_rows)
 			write_group(load, rel);
 		loads_memory += rg_builder_memory(load->builder);
 		loads_memory -= Min(loads_memory, memory);

@@ -8,6 +8,7 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "port/pg_bitutils.h"
 #include "utils/datum.h"
 #include "utils/expandeddatum.h"
 
@@ -17,12 +18,20 @@
 #include "hybrid/hybrid_tid.h"
 
 #define HEAP_OPS (&TTSOpsBufferHeapTuple)
+/* the most that a slot which brings rows to a load keeps from row to row: COPY has a thousand of them a table */
+#define LOAD_BUFFER_MAX 2048
 
 static TupleTableSlotOps slot_ops;
 
 static void
 free_copied(HySlot *slot)
 {
+	if (slot->load != NULL)
+	{
+		slot->load->row_bytes = 0;
+		if (slot->data == slot->load->buffer)
+			slot->data = NULL;
+	}
 	if (slot->data != NULL)
 		pfree(slot->data);
 	slot->data = NULL;
@@ -62,11 +71,26 @@ slot_init(TupleTableSlot *slot)
 
 	ours->conditions = NULL;
 	ours->condition_count = 0;
-	ours->loading = false;
+	ours->load = NULL;
 	ours->needed = NULL;
 	ours->cold = ours->copied = ours->is_tuple = false;
 	ours->source = NULL;
 	ours->data = NULL;
+}
+
+static void
+slot_release(TupleTableSlot *slot)
+{
+	HySlot *ours = hy_slot(slot);
+
+	if (ours->load != NULL)
+	{
+		if (ours->load->buffer != NULL)
+			pfree(ours->load->buffer);
+		pfree(ours->load);
+	}
+	ours->load = NULL;
+	HEAP_OPS->release(slot);
 }
 
 static void
@@ -160,8 +184,17 @@ get_all_cold(TupleTableSlot *slot)
 		slot_getallattrs(slot);
 }
 
-/* copy by-reference values into one piece of the slot's memory: tts_virtual_materialize's method */
-static void
+/* bytes of a value passed by reference once it is copied: an expanded one becomes flat */
+static inline Size
+copied_bytes(Form_pg_attribute att, Datum value)
+{
+	if (att->attlen == -1 && VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(value)))
+		return EOH_get_flat_size(DatumGetEOHP(value));
+	return att_addlength_datum(0, att->attlen, value);
+}
+
+/* copy by-reference values into one piece of the slot's memory: tts_virtual_materialize's method; returns its size */
+static Size
 copy_values(TupleTableSlot *slot)
 {
 	HySlot *ours = hy_slot(slot);
@@ -176,7 +209,7 @@ copy_values(TupleTableSlot *slot)
 		if (att->attbyval || slot->tts_isnull[i])
 			continue;
 		bytes = att_align_nominal(bytes, att->attalign);
-		bytes = att_addlength_datum(bytes, att->attlen, slot->tts_values[i]);
+		bytes += copied_bytes(att, slot->tts_values[i]);
 	}
 	if (bytes > 0)
 	{
@@ -184,17 +217,107 @@ copy_values(TupleTableSlot *slot)
 		for (int i = 0; i < desc->natts; i++)
 		{
 			Form_pg_attribute att = TupleDescAttr(desc, i);
+			Datum value = slot->tts_values[i];
 			Size length;
 
 			if (att->attbyval || slot->tts_isnull[i])
 				continue;
 			at = (char *) att_align_nominal(at, att->attalign);
-			length = att_addlength_datum(0, att->attlen, slot->tts_values[i]);
-			memcpy(at, DatumGetPointer(slot->tts_values[i]), length);
+			length = copied_bytes(att, value);
+			if (att->attlen == -1 && VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(value)))
+				EOH_flatten_into(DatumGetEOHP(value), at, length);
+			else
+				memcpy(at, DatumGetPointer(value), length);
 			slot->tts_values[i] = PointerGetDatum(at);
 			at += length;
 		}
 	}
+	return bytes;
+}
+
+void
+hy_slot_begin_load(TupleTableSlot *slot)
+{
+	TupleDesc desc = slot->tts_tupleDescriptor;
+	HySlotLoad *load =
+		MemoryContextAllocZero(slot->tts_mcxt, offsetof(HySlotLoad, by_reference) +
+												   desc->natts * sizeof(load->by_reference[0]));
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			continue;
+		if (att->attbyval)
+			load->by_value_bytes += (Size) att->attlen;
+		else
+			load->by_reference[load->count++] =
+				(struct HySlotAttribute){ .number = (int16) i, .length = att->attlen };
+	}
+	hy_slot(slot)->load = load;
+}
+
+/*
+ * The same into the buffer of a slot that loads, and the row's bytes noted on the way.  False, and values that were copied
+ * already stand there, if they do not all fit or one of them takes more than a copy.
+ */
+static bool
+copy_into_buffer(TupleTableSlot *slot, HySlotLoad *load)
+{
+	char *at = load->buffer;
+	char *end = at + load->buffer_bytes;
+	Size row_bytes = load->by_value_bytes;
+
+	for (int i = 0; i < load->count; i++)
+	{
+		int number = load->by_reference[i].number;
+		char *value = DatumGetPointer(slot->tts_values[number]);
+		Size length;
+
+		if (slot->tts_isnull[number])
+			continue;
+		if (load->by_reference[i].length > 0)
+		{
+			length = (Size) load->by_reference[i].length;
+			row_bytes += length;
+		}
+		else
+		{
+			if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
+				return false;
+			length = VARSIZE_ANY(value);
+			row_bytes += length + VARHDRSZ;
+		}
+		if (length > (Size) (end - at))
+			return false;
+		memcpy(at, value, length);
+		slot->tts_values[number] = PointerGetDatum(at);
+		at += Min(MAXALIGN(length), (Size) (end - at));
+	}
+	hy_slot(slot)->data = load->buffer;
+	load->row_bytes = row_bytes;
+	return true;
+}
+
+/* a virtual row that goes to a load */
+static void
+copy_loading(TupleTableSlot *slot, HySlotLoad *load)
+{
+	Size bytes;
+
+	if (load->buffer != NULL && copy_into_buffer(slot, load))
+		return;
+	/* room for the next row; each time twice as much, since values stand more closely here than there */
+	bytes = Max(pg_nextpower2_size_t(copy_values(slot) + 1), 2 * load->buffer_bytes);
+	if (bytes > LOAD_BUFFER_MAX)
+		return;
+	if (load->buffer != NULL)
+		pfree(load->buffer);
+	load->buffer = NULL;
+	load->buffer_bytes = 0;
+	load->buffer = MemoryContextAlloc(slot->tts_mcxt, bytes);
+	load->buffer_bytes = bytes;
 }
 
 /* make a cold row independent of its source */
@@ -208,7 +331,7 @@ materialize_cold(TupleTableSlot *slot)
 	get_all_cold(slot);
 	if (ours->copied) /* hy_fetch_again does it all */
 		return;
-	copy_values(slot);
+	(void) copy_values(slot);
 	ours->copied = true;
 	(void) hy_slot_xmin(ours);
 	if (ours->source != NULL && ours->source->slot == slot)
@@ -223,10 +346,10 @@ slot_materialize(TupleTableSlot *slot)
 
 	if (ours->cold)
 		materialize_cold(slot);
-	else if (!ours->loading || ours->base.base.tuple != NULL)
+	else if (ours->load == NULL || ours->base.base.tuple != NULL)
 		HEAP_OPS->materialize(slot);
 	else if (ours->data == NULL)
-		copy_values(slot);
+		copy_loading(slot, ours->load);
 }
 
 static HeapTuple
@@ -295,8 +418,7 @@ slot_get_heap_tuple(TupleTableSlot *slot)
 	MemoryContextSwitchTo(old);
 	/* it holds all the values: let them point there, as the slot owns one piece of memory */
 	heap_deform_tuple(tuple, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
-	if (ours->data != NULL)
-		pfree(ours->data);
+	free_copied(ours);
 	ours->data = (char *) tuple;
 	ours->is_tuple = true;
 	return tuple;
@@ -327,7 +449,7 @@ hy_slot_ops(void)
 		TupleTableSlotOps ops = {
 			.base_slot_size = sizeof(HySlot),
 			.init = slot_init,
-			.release = HEAP_OPS->release,
+			.release = slot_release,
 			.clear = slot_clear,
 			.getsomeattrs = slot_getsomeattrs_any,
 			.getsysattr = slot_getsysattr_any,

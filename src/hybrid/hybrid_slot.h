@@ -40,22 +40,42 @@ typedef struct HySlot
 
 	/* the rest has a meaning while cold is true */
 	bool cold;
-	bool copied;   /* all values are here, in memory of the slot */
-	bool is_tuple; /* data is a HeapTuple */
-	/*
-	 * The slot brings rows to a load, which wants values: a virtual row is made
-	 * independent by copying them, not by forming a heap tuple.
-	 */
-	bool loading;
+	bool copied;		  /* all values are here, in memory of the slot */
+	bool is_tuple;		  /* data is a HeapTuple */
 	HyColdSource *source; /* NULL: gone, or not needed any more */
 	uint64 row;
 	/* of the group, unless the source knows better; without a source, invalid = to be read: hy_slot_xmin */
 	TransactionId xmin;
 	CommandId cmin;
 	char *data; /* by-reference values of a copied row, cold or virtual, or NULL */
+
+	/*
+	 * What a slot has that brings rows to a load, else NULL.  A load wants values: a virtual row is made
+	 * independent by copying them, not by forming a heap tuple.
+	 */
+	struct HySlotLoad *load;
 } HySlot;
 
+/* its own memory, which stays from row to row */
+typedef struct HySlotLoad
+{
+	char *buffer; /* in which data may stand, or NULL */
+	Size buffer_bytes;
+	Size
+		row_bytes; /* what the virtual row in the buffer takes, its NULLs counted as values; 0 without one */
+	Size by_value_bytes; /* of a row */
+	int count;
+	struct HySlotAttribute
+	{
+		int16 number; /* 0-based */
+		int16 length; /* -1: varlena */
+	} by_reference[FLEXIBLE_ARRAY_MEMBER];
+} HySlotLoad;
+
 extern const TupleTableSlotOps *hy_slot_ops(void);
+
+/* the slot has brought a row to a load, and others will follow */
+extern void hy_slot_begin_load(TupleTableSlot *slot);
 
 /* show cold row `row`; the source must call hy_slot_detach before it moves on */
 extern void hy_slot_store_cold(TupleTableSlot *slot, HyColdSource *source, Oid relid, uint64 row,

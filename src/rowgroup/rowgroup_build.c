@@ -29,10 +29,18 @@ typedef struct RgBuildColumn
 	RgType type;
 	bool filter;	 /* make a Bloom filter */
 	uint8 *nulls;	 /* a byte a row, 0 or 1 */
-	uint64 *codes;	 /* CODE */
+	uint64 *codes;	 /* CODE, and numerics of one scale */
 	uint32 *offsets; /* BYTES: one more than rows */
 	uint8 *bytes;	 /* FIXED, BYTES */
 	Size room;		 /* of bytes */
+
+	/*
+	 * Numerics are kept as codes and the lengths of what they were made of, until one comes that is no integer under
+	 * the scale of the others: then, and for good, as bytes.
+	 */
+	bool scaled;
+	int scale; /* -1: none so far */
+	uint8 *lengths;
 } RgBuildColumn;
 
 struct RgBuilder
@@ -45,6 +53,7 @@ struct RgBuilder
 	uint32 rows;
 	uint32 room; /* rows for which the arrays have room */
 	Size raw_bytes;
+	Size stream_bytes;							  /* of the last stream: room for the next */
 	RgBuildColumn columns[FLEXIBLE_ARRAY_MEMBER]; /* natts, + xmin */
 };
 
@@ -83,7 +92,13 @@ rg_builder_create(TupleDesc desc, bool with_xmin, MemoryContext parent)
 	builder->natts = desc->natts;
 
 	for (int i = 0; i < desc->natts; i++)
-		rg_type_init(&builder->columns[i].type, TupleDescAttr(desc, i));
+	{
+		RgBuildColumn *col = &builder->columns[i];
+
+		rg_type_init(&col->type, TupleDescAttr(desc, i));
+		col->scaled = col->type.numeric;
+		col->scale = -1;
+	}
 	if (with_xmin)
 		builder->columns[desc->natts].type = (RgType){ .type = XIDOID,
 													   .typmod = -1,
@@ -107,6 +122,8 @@ rg_builder_reset(RgBuilder *builder)
 {
 	builder->rows = 0;
 	builder->raw_bytes = 0;
+	for (int i = 0; i < builder->natts; i++)
+		builder->columns[i].scale = -1;
 }
 
 uint32
@@ -164,6 +181,19 @@ rg_grown(const RgBuilder *builder, void *array, Size bytes)
 	return repalloc_huge(array, bytes);
 }
 
+/* rg_grow_offsets --- room for the offsets of a varlena column, and some for its bytes. */
+static void
+rg_grow_offsets(const RgBuilder *builder, RgBuildColumn *col, uint32 room)
+{
+	col->offsets = rg_grown(builder, col->offsets, (room + (Size) 1) * sizeof(uint32));
+	col->offsets[0] = 0;
+	if (col->bytes == NULL)
+	{
+		col->bytes = rg_grown(builder, NULL, RG_BUILD_BYTES_MIN);
+		col->room = RG_BUILD_BYTES_MIN;
+	}
+}
+
 /* rg_grow_rows --- room for more rows; if it fails, all arrays have at least the old room. */
 static void
 rg_grow_rows(RgBuilder *builder)
@@ -188,16 +218,13 @@ rg_grow_rows(RgBuilder *builder)
 			col->room = (Size) room * (Size) col->type.typlen;
 			col->bytes = rg_grown(builder, col->bytes, col->room);
 		}
-		else
+		else if (col->scaled)
 		{
-			col->offsets = rg_grown(builder, col->offsets, (room + (Size) 1) * sizeof(uint32));
-			col->offsets[0] = 0;
-			if (col->bytes == NULL)
-			{
-				col->bytes = rg_grown(builder, NULL, RG_BUILD_BYTES_MIN);
-				col->room = RG_BUILD_BYTES_MIN;
-			}
+			col->codes = rg_grown(builder, col->codes, room * sizeof(uint64));
+			col->lengths = rg_grown(builder, col->lengths, room);
 		}
+		else
+			rg_grow_offsets(builder, col, room);
 	}
 	builder->room = room;
 }
@@ -230,25 +257,184 @@ rg_flattened(RgBuilder *builder, struct varlena *value)
 	return value;
 }
 
+/* rg_append_bytes --- one value of a varlena column */
+static pg_attribute_always_inline void
+rg_append_bytes(RgBuilder *builder, RgBuildColumn *col, uint32 row, const void *data, Size bytes)
+{
+	Size start = col->offsets[row];
+
+	if (unlikely(start + bytes > col->room))
+		rg_grow_bytes(builder, col, start + bytes);
+	memcpy(col->bytes + start, data, bytes);
+	col->offsets[row + 1] = (uint32) (start + bytes);
+}
+
+/* rg_unscale --- make bytes of the codes of the first `rows` numerics of a column. */
+static void
+rg_unscale(RgBuilder *builder, RgBuildColumn *col, uint32 rows)
+{
+	rg_grow_offsets(builder, col, builder->room);
+	for (uint32 row = 0; row < rows; row++)
+	{
+		uint8 payload[NUMERIC_PAYLOAD_MAX];
+		uint32 bytes = 0;
+
+		if (!col->nulls[row])
+			bytes =
+				numeric_write((int64) (col->codes[row] ^ RG_SIGN8), (uint32) col->scale, payload);
+		rg_append_bytes(builder, col, row, payload, bytes);
+	}
+	col->scaled = false;
+	pfree(col->codes);
+	pfree(col->lengths);
+	col->codes = NULL;
+	col->lengths = NULL;
+}
+
+/* rg_append_scaled --- a numeric among those of one scale; false if it is none of them */
+static pg_attribute_always_inline bool
+rg_append_scaled(RgBuildColumn *col, uint32 row, const void *data, Size bytes)
+{
+	int64 value;
+	uint32 scale;
+
+	if (!numeric_parse(data, (uint32) Min(bytes, PG_UINT32_MAX), &value, &scale))
+		return false;
+	if (col->scale < 0)
+		col->scale = (int) scale;
+	else if (col->scale != (int) scale)
+		return false;
+	col->codes[row] = (uint64) value ^ RG_SIGN8;
+	col->lengths[row] = (uint8) bytes;
+	return true;
+}
+
 /* rg_append_varlena --- returns the bytes it takes detoasted */
 static pg_attribute_always_inline Size
 rg_append_varlena(RgBuilder *builder, RgBuildColumn *col, uint32 row, Datum datum)
 {
 	struct varlena *value = (struct varlena *) DatumGetPointer(datum);
 	bool flatten = VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value);
-	Size start = col->offsets[row];
 	Size bytes;
 
 	if (unlikely(flatten))
 		value = rg_flattened(builder, value);
 	bytes = VARSIZE_ANY_EXHDR(value);
-	if (unlikely(start + bytes > col->room))
-		rg_grow_bytes(builder, col, start + bytes);
-	memcpy(col->bytes + start, VARDATA_ANY(value), bytes);
-	col->offsets[row + 1] = (uint32) (start + bytes);
+	if (!col->scaled || !rg_append_scaled(col, row, VARDATA_ANY(value), bytes))
+	{
+		if (unlikely(col->scaled))
+			rg_unscale(builder, col, row);
+		rg_append_bytes(builder, col, row, VARDATA_ANY(value), bytes);
+	}
 	if (unlikely(flatten))
 		MemoryContextReset(builder->scratch);
 	return bytes + VARHDRSZ;
+}
+
+static void
+rg_append_null(RgBuildColumn *col, uint32 row)
+{
+	if (!col->scaled)
+		col->offsets[row + 1] = col->offsets[row];
+	else
+	{
+		col->codes[row] = 0;
+		col->lengths[row] = 0;
+	}
+}
+
+/* One loop for each form: the switch must not stand inside. */
+#define RG_APPEND(f) \
+	case f: \
+		for (uint32 i = 0; i < n; i++) \
+		{ \
+			bool null = nulls[i][att]; \
+			col->nulls[row + i] = null; \
+			col->codes[row + i] = null ? 0 : rg_datum_code(f, values[i][att]); \
+			present += !null; \
+		} \
+		break
+
+/* rg_append_codes --- returns how many are not NULL */
+static pg_attribute_always_inline uint32
+rg_append_codes(RgBuildColumn *col, uint32 row, int att, Datum *const *values, bool *const *nulls,
+				uint32 n)
+{
+	uint32 present = 0;
+
+	switch (col->type.form)
+	{
+		RG_APPEND(RG_FORM_BITS1);
+		RG_APPEND(RG_FORM_BITS2);
+		RG_APPEND(RG_FORM_BITS4);
+		RG_APPEND(RG_FORM_BITS8);
+		RG_APPEND(RG_FORM_SIGNED2);
+		RG_APPEND(RG_FORM_SIGNED4);
+		RG_APPEND(RG_FORM_SIGNED8);
+		RG_APPEND(RG_FORM_FLOAT4);
+		RG_APPEND(RG_FORM_FLOAT8);
+		case RG_FORM_NONE:
+			pg_unreachable();
+	}
+	return present;
+}
+
+/* rg_append_column --- one attribute of n rows; returns the bytes it takes detoasted */
+static pg_attribute_always_inline Size
+rg_append_column(RgBuilder *builder, int att, Datum *const *values, bool *const *nulls, uint32 n)
+{
+	RgBuildColumn *col = &builder->columns[att];
+	Size typlen = (Size) col->type.typlen;
+	uint32 row = builder->rows;
+	Size bytes = 0;
+
+	switch (col->type.store)
+	{
+		case COL_STORE_CODE:
+			bytes = rg_append_codes(col, row, att, values, nulls, n) * typlen;
+			break;
+		case COL_STORE_FIXED:
+			for (uint32 i = 0; i < n; i++, row++)
+			{
+				col->nulls[row] = nulls[i][att];
+				if (nulls[i][att])
+					memset(col->bytes + row * typlen, 0, typlen);
+				else
+				{
+					memcpy(col->bytes + row * typlen, DatumGetPointer(values[i][att]), typlen);
+					bytes += typlen;
+				}
+			}
+			break;
+		case COL_STORE_BYTES:
+			for (uint32 i = 0; i < n; i++, row++)
+			{
+				col->nulls[row] = nulls[i][att];
+				if (nulls[i][att])
+					rg_append_null(col, row);
+				else
+					bytes += rg_append_varlena(builder, col, row, values[i][att]);
+			}
+			break;
+		case COL_STORE_NONE:
+			break;
+	}
+	return bytes;
+}
+
+void
+rg_builder_append_rows(RgBuilder *builder, Datum *const *values, bool *const *nulls, uint32 n)
+{
+	Size raw_bytes = 0;
+
+	Assert(!builder->with_xmin && n <= RG_APPEND_ROWS_MAX);
+	if (unlikely(builder->rows + n > builder->room))
+		rg_grow_rows(builder);
+	/* column by column: its state stays in registers, and the rows in the first cache */
+	for (int att = 0; att < builder->natts; att++)
+		raw_bytes += rg_append_column(builder, att, values, nulls, n);
+	builder->raw_bytes += raw_bytes;
+	builder->rows += n;
 }
 
 void
@@ -259,41 +445,9 @@ rg_builder_append(RgBuilder *builder, const Datum *values, const bool *nulls, Tr
 
 	if (unlikely(row == builder->room))
 		rg_grow_rows(builder);
-
-	for (int i = 0; i < builder->natts; i++)
-	{
-		RgBuildColumn *col = &builder->columns[i];
-		bool null = nulls[i];
-		Size typlen = (Size) col->type.typlen;
-
-		switch (col->type.store)
-		{
-			case COL_STORE_CODE:
-				col->nulls[row] = null;
-				col->codes[row] = null ? 0 : rg_datum_code(col->type.form, values[i]);
-				raw_bytes += null ? 0 : typlen;
-				break;
-			case COL_STORE_FIXED:
-				col->nulls[row] = null;
-				if (null)
-					memset(col->bytes + row * typlen, 0, typlen);
-				else
-				{
-					memcpy(col->bytes + row * typlen, DatumGetPointer(values[i]), typlen);
-					raw_bytes += typlen;
-				}
-				break;
-			case COL_STORE_BYTES:
-				col->nulls[row] = null;
-				if (null)
-					col->offsets[row + 1] = col->offsets[row];
-				else
-					raw_bytes += rg_append_varlena(builder, col, row, values[i]);
-				break;
-			case COL_STORE_NONE:
-				break;
-		}
-	}
+	for (int att = 0; att < builder->natts; att++)
+		raw_bytes +=
+			rg_append_column(builder, att, (Datum *const *) &values, (bool *const *) &nulls, 1);
 	if (builder->with_xmin)
 	{
 		builder->columns[builder->natts].codes[row] = xmin;
@@ -327,6 +481,14 @@ rg_builder_value(const RgBuilder *builder, uint32 i, int att, bool *isnull)
 			memcpy(copy, col->bytes + i * bytes, bytes);
 			break;
 		case COL_STORE_BYTES:
+			if (col->scaled)
+			{
+				copy = palloc(NUMERIC_PAYLOAD_MAX + VARHDRSZ);
+				bytes = numeric_write((int64) (col->codes[i] ^ RG_SIGN8), (uint32) col->scale,
+									  (uint8 *) copy + VARHDRSZ);
+				SET_VARSIZE(copy, bytes + VARHDRSZ);
+				break;
+			}
 			bytes = col->offsets[i + 1] - col->offsets[i];
 			copy = palloc(bytes + VARHDRSZ);
 			SET_VARSIZE(copy, bytes + VARHDRSZ);
@@ -401,6 +563,11 @@ rg_builder_reorder(RgBuilder *builder, const uint32 *order)
 			col->codes = rg_reordered(builder, col->codes, sizeof(uint64), order);
 		else if (col->type.store == COL_STORE_FIXED)
 			col->bytes = rg_reordered(builder, col->bytes, (Size) col->type.typlen, order);
+		else if (col->scaled)
+		{
+			col->codes = rg_reordered(builder, col->codes, sizeof(uint64), order);
+			col->lengths = rg_reordered(builder, col->lengths, 1, order);
+		}
 		else
 			rg_reorder_bytes(builder, col, order);
 	}
@@ -440,13 +607,27 @@ rg_numeric_codes(const RgBuildColumn *col, uint32 first, uint32 rows, int *scale
 	return codes;
 }
 
-/* rg_encode_bytes --- what column_encode needs of a varlena column */
-static void
+/* rg_encode_bytes --- what column_encode needs of a varlena column; returns the bytes of the values */
+static Size
 rg_encode_bytes(const RgBuildColumn *col, uint32 first, uint32 rows, ColInput *in, ColDesc *desc)
 {
-	int scale = 0;
-	uint64 *codes = col->type.numeric ? rg_numeric_codes(col, first, rows, &scale) : NULL;
+	int scale = col->scale;
+	const uint64 *codes = NULL;
+	Size bytes = 0;
 
+	if (col->scaled)
+	{
+		codes = col->codes + first;
+		for (uint32 i = 0; i < rows; i++)
+			bytes += col->lengths[first + i];
+	}
+	else
+	{
+		/* those of this group alone may be of one scale */
+		if (col->type.numeric)
+			codes = rg_numeric_codes(col, first, rows, &scale);
+		bytes = col->offsets[first + rows] - col->offsets[first];
+	}
 	if (codes != NULL)
 	{
 		in->store = COL_STORE_CODE;
@@ -456,7 +637,7 @@ rg_encode_bytes(const RgBuildColumn *col, uint32 first, uint32 rows, ColInput *i
 		desc->flags = COL_FLAG_NUMERIC;
 		if (rg_numeric_typmod_scale(col->type.typmod) == scale)
 			desc->flags |= COL_FLAG_TYPMOD_SCALE;
-		return;
+		return bytes;
 	}
 
 	in->bytes = col->bytes + col->offsets[first];
@@ -469,6 +650,7 @@ rg_encode_bytes(const RgBuildColumn *col, uint32 first, uint32 rows, ColInput *i
 			offsets[i] = col->offsets[first + i] - col->offsets[first];
 		in->offsets = offsets;
 	}
+	return bytes;
 }
 
 /* rg_encode_column --- fill desc and return the chunk; NULL if there is none */
@@ -518,9 +700,8 @@ rg_encode_column(const RgBuildColumn *col, uint32 first, uint32 rows, ColDesc *d
 	}
 	else
 	{
-		rg_encode_bytes(col, first, rows, &in, desc);
-		desc->raw_bytes =
-			values * (uint64) VARHDRSZ + col->offsets[first + rows] - col->offsets[first];
+		desc->raw_bytes = rg_encode_bytes(col, first, rows, &in, desc);
+		desc->raw_bytes += values * (uint64) VARHDRSZ;
 	}
 
 	flags = desc->flags;
@@ -555,7 +736,7 @@ rg_stream_add(RgStream *stream, const void *data, Size bytes)
 }
 
 char *
-rg_builder_encode(const RgBuilder *builder, uint32 first, uint32 rows, uint64 group_id, Size *bytes)
+rg_builder_encode(RgBuilder *builder, uint32 first, uint32 rows, uint64 group_id, Size *bytes)
 {
 	int columns = builder->natts + (builder->with_xmin ? 1 : 0);
 	Size header_bytes = sizeof(RgHeader) + columns * sizeof(ColDesc);
@@ -576,7 +757,7 @@ rg_builder_encode(const RgBuilder *builder, uint32 first, uint32 rows, uint64 gr
 	Assert(rows > 0 && rows <= RG_ROWS_MAX);
 	Assert(first + rows <= builder->rows);
 
-	stream.room = header_bytes + 65536;
+	stream.room = header_bytes + Max(65536, builder->stream_bytes / 8 * 9);
 	stream.data = palloc_extended(stream.room, MCXT_ALLOC_HUGE);
 	memset(stream.data, 0, header_bytes);
 	stream.bytes = header_bytes;
@@ -607,6 +788,6 @@ rg_builder_encode(const RgBuilder *builder, uint32 first, uint32 rows, uint64 gr
 	header.crc = column_crc(stream.data, header_bytes);
 	memcpy(stream.data, &header, sizeof(header));
 
-	*bytes = stream.bytes;
+	*bytes = builder->stream_bytes = stream.bytes;
 	return stream.data;
 }

@@ -41,6 +41,11 @@ extern Size rg_row_bytes(TupleDesc desc, const Datum *values, const bool *nulls)
 extern void rg_builder_append(RgBuilder *builder, const Datum *values, const bool *nulls,
 							  TransactionId xmin);
 
+/* The same for n rows, <= RG_APPEND_ROWS_MAX, of a builder without xmin: all of them, or after an error none. */
+#define RG_APPEND_ROWS_MAX 32
+extern void rg_builder_append_rows(RgBuilder *builder, Datum *const *values, bool *const *nulls,
+								   uint32 n);
+
 /*
  * rg_builder_filter --- make a Bloom filter of attribute att (0-based) in each group from now on, where it could exclude anything.
  * Of types without a known order there is none.
@@ -72,7 +77,7 @@ extern void rg_builder_reorder(RgBuilder *builder, const uint32 *order);
  * Encode rows [first, first + rows) as a group's stream.  The result is palloc'd in the current
  * context, *bytes long; temporary memory is freed.  CHECK_FOR_INTERRUPTS between columns.
  */
-extern char *rg_builder_encode(const RgBuilder *builder, uint32 first, uint32 rows, uint64 group_id,
+extern char *rg_builder_encode(RgBuilder *builder, uint32 first, uint32 rows, uint64 group_id,
 							   Size *bytes);
 
 /* forget all rows, keep memory */

@@ -120,6 +120,42 @@ round_trip(const FsstEncoder *encoder, const FsstTable *table, FsstPiece string)
 	free(encoded);
 }
 
+/* n strings from `first` on, encoded together, are what they are alone; nothing is read behind the last string of all */
+static void
+side_by_side(const FsstEncoder *encoder, uint32 first, uint32 n)
+{
+	uint32 offsets[STRINGS + 1] = { 0 };
+	uint32 lengths[STRINGS];
+	uint8 *data, *room, *dst;
+	Size most, used;
+	Size at = 0;
+
+	for (uint32 i = 0; i < STRINGS; i++)
+		offsets[i + 1] = offsets[i] + strings[i].bytes;
+	data = malloc(offsets[STRINGS] + 1);
+	data = repalloc(data, offsets[STRINGS]);
+	for (uint32 i = 0; i < STRINGS; i++)
+		memcpy(data + offsets[i], strings[i].data, strings[i].bytes);
+	most = FSST_ENCODED_MAX(offsets[first + n] - offsets[first]) + FSST_SLACK;
+	room = malloc(most);
+	dst = malloc(most);
+	used = fsst_encode_strings(encoder, data, offsets + first, n, offsets[STRINGS], room, dst,
+							   lengths);
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32 bytes;
+		uint8 *alone = encode(encoder, strings[first + i], &bytes);
+
+		check(lengths[i] == bytes && memcmp(dst + at, alone, bytes) == 0, "string %u of %u", i, n);
+		at += bytes;
+		free(alone);
+	}
+	check(used == at, "%zu bytes together, %zu alone", used, at);
+	free(data);
+	free(room);
+	free(dst);
+}
+
 static void
 read_back(const FsstEncoder *encoder, FsstTable *table)
 {
@@ -172,6 +208,12 @@ kinds(void)
 			make_strings(other);
 			for (uint32 i = 0; i < STRINGS; i += 3)
 				round_trip(encoder, &table, strings[i]);
+			for (uint32 n = 0; n < 12; n++)
+			{
+				side_by_side(encoder, 50 * n, n);
+				side_by_side(encoder, STRINGS - n, n);
+			}
+			side_by_side(encoder, 0, STRINGS);
 		}
 		ok(true, "%s: decoded (%llu bytes of %llu)", kind_names[kind], (unsigned long long) encoded,
 		   (unsigned long long) raw);
