@@ -84,6 +84,8 @@ SELECT col, hb_missing_groups('hb_zones', col, missing) > 200 AS read_without, h
 SELECT sum(hb_missing_groups('hb', col, missing)) * 100 <= 25 * 16 * count(*) AS at_most_a_hundredth FROM hb_missing;
 -- those that are there: their own group, and hardly another one
 SELECT sum(hb_groups('hb', format('u = %L', u))) <= 52 AS u, sum(hb_groups('hb', format('l = %s', l))) <= 52 AS l, sum(hb_groups('hb', format('x = %L', x))) <= 52 AS x FROM hb_heap WHERE id % 50 = 25;
+-- zeroes of both signs are one value, and so are all NaNs: in two groups each (and a third one seems to have a real one)
+SELECT hb_groups('hb', 'f8 = 0') AS zero, hb_groups('hb', 'f4 = ''-0''::real') AS minus_zero, hb_groups('hb', 'f8 = ''NaN''::float8') AS nan, hb_groups('hb', 'f4 = - ''NaN''::real') AS minus_nan;
 -- several values: groups that may have one of them
 SELECT hb_groups('hb_zones', 'u IN (md5(''missing 1'')::uuid, md5(''missing 2'')::uuid)') AS read_without, hb_groups('hb', 'u IN (md5(''missing 1'')::uuid, md5(''missing 2'')::uuid)') AS read_with;
 SELECT hb_groups('hb', format('l = ANY (%L)', array_agg(l))) AS of_16 FROM hb_heap WHERE id IN (5, 6, 700);

@@ -255,10 +255,17 @@ test_zone_column(TestState *state, RgGroup *group, uint32 first, int att)
 		uint32 start = first + v * COL_VECTOR_ROWS;
 		uint32 least = 0, greatest = 0;
 		bool any = false, ordered = OidIsValid(entry->cmp_proc);
+		RgBound from, to;
 
 		if (ordered)
 			any = test_extremes(state, &entry->cmp_proc_finfo, att, start, rg_vector_rows(group, v),
 								&least, &greatest);
+		/* a filter is of single values */
+		if (any &&
+			rg_datum_bound(rg_column(group, att), type, state->values[least][att], false, &from) &&
+			rg_datum_bound(rg_column(group, att), type, state->values[greatest][att], true, &to) &&
+			!rg_may_match(group, att, -1, &from, &to))
+			FAIL("column %d: the range of vector %u is excluded", att + 1, v);
 		/* values of this vector must be found; 100 of anywhere must not be excluded wrongly */
 		for (uint32 k = 0; k < rg_vector_rows(group, v) + 100; k++)
 		{
