@@ -15,7 +15,6 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
-#include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -93,7 +92,8 @@ void
 omendb_freeze_launcher(Datum arg)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
+	/* not die(), which would log an error at each shutdown */
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	pgstat_report_activity(STATE_IDLE, NULL);
@@ -107,6 +107,9 @@ omendb_freeze_launcher(Datum arg)
 		/* before we look: whoever comes behind this sets it again */
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
+		/* whoever has told us so, we are started again as long as the server runs */
+		if (ShutdownRequestPending)
+			proc_exit(1);
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;

@@ -13,6 +13,8 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "replication/walsender.h"
+#include "replication/walsender_private.h"
 #include "storage/bufmgr.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
@@ -63,6 +65,15 @@ holds(const PGPROC *proc, TransactionId horizon, bool *by_xid)
 	return *by_xid || proc->xmin == horizon;
 }
 
+static bool
+is_walsender(int pid)
+{
+	for (int i = 0; i < max_wal_senders; i++)
+		if (WalSndCtl->walsnds[i].pid == pid)
+			return true;
+	return false;
+}
+
 static void
 find_holder(HyFreeze *freeze)
 {
@@ -79,11 +90,8 @@ find_holder(HyFreeze *freeze)
 
 		if (proc->pid == 0 || !holds(proc, freeze->horizon, &by_xid))
 			continue;
-		/* no database, or feedback: a walsender's xmin is its standby's */
-		freeze->holder =
-			OidIsValid(proc->databaseId) && (proc->statusFlags & PROC_AFFECTS_ALL_HORIZONS) == 0
-				? HY_HOLDER_SESSION
-				: HY_HOLDER_STANDBY;
+		/* a walsender's xmin is its standby's */
+		freeze->holder = is_walsender(proc->pid) ? HY_HOLDER_STANDBY : HY_HOLDER_SESSION;
 		freeze->holder_pid = proc->pid;
 		/* others' snapshots are as old as it only because it is there */
 		if (by_xid)
