@@ -50,10 +50,7 @@ StaticAssertDecl(lengthof(reasons) < HY_LEFT_COUNT, "each reason has its place i
 
 /* ---- who holds the horizon back? ---- */
 
-/*
- * Does this process, or prepared transaction, count for horizons of this database as `horizon` says?  ProcArrayLock is held.  Places that
- * nobody has may show old values, but none as young as a horizon of a moment ago.
- */
+/* Does this process, or prepared transaction, count for horizons of this database as `horizon` says?  ProcArrayLock is held. */
 static bool
 holds(const PGPROC *proc, TransactionId horizon, bool *by_xid)
 {
@@ -79,6 +76,7 @@ find_holder(HyFreeze *freeze)
 {
 	TransactionId slot_xmin;
 	TransactionId catalog_xmin;
+	bool prepared = false;
 
 	freeze->holder = HY_HOLDER_UNKNOWN;
 	freeze->holder_pid = 0;
@@ -101,13 +99,15 @@ find_holder(HyFreeze *freeze)
 	{
 		bool by_xid;
 
-		if (holds(&PreparedXactProcs[i], freeze->horizon, &by_xid) && by_xid)
-		{
-			freeze->holder = HY_HOLDER_PREPARED;
-			freeze->holder_pid = 0;
-		}
+		prepared = prepared || (holds(&PreparedXactProcs[i], freeze->horizon, &by_xid) && by_xid);
 	}
 	LWLockRelease(ProcArrayLock);
+	/* a place that nobody has shows the xid of who had it last, which somebody else's snapshot may be as old as */
+	if (prepared && TransactionIdIsInProgress(freeze->horizon))
+	{
+		freeze->holder = HY_HOLDER_PREPARED;
+		freeze->holder_pid = 0;
+	}
 	ProcArrayGetReplicationSlotXmin(&slot_xmin, &catalog_xmin);
 	if (freeze->holder == HY_HOLDER_UNKNOWN && slot_xmin == freeze->horizon)
 		freeze->holder = HY_HOLDER_SLOT;

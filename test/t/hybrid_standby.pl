@@ -322,6 +322,8 @@ sub reports
 		query(q{INSERT INTO report SELECT generate_series(1, 7)});
 		query(q{CALL omendb.compact('report', true)});
 		like(query($sql), $expected, "$mode: freezing says that $what holds it back");
+		# no transaction waits for the report to be flushed
+		query('SELECT pg_switch_wal()');
 		$primary->wait_for_catchup($standby);
 		is($standby->safe_psql('postgres', $sql), query($sql), "$mode: and so it does on the standby");
 	};
@@ -338,10 +340,17 @@ sub reports
 	$primary->poll_query_until('postgres', 'SELECT count(*) = 1 FROM pg_stat_replication WHERE backend_xmin IS NOT NULL');
 	# the xid that the standby's snapshot is from before
 	$held->('the standby', qr/^t\|0\|\{"young": 7\}\|standby of walsender \d+$/);
-	$session->quit;
-	$standby->append_conf('postgresql.conf', 'hot_standby_feedback = off');
+	# the same if it keeps that in a slot
+	query(q{SELECT pg_create_physical_replication_slot('report')});
+	$standby->append_conf('postgresql.conf', q{primary_slot_name = 'report'});
 	$standby->reload;
-	$primary->poll_query_until('postgres', 'SELECT count(*) = 1 FROM pg_stat_replication WHERE backend_xmin IS NULL');
+	$primary->poll_query_until('postgres', 'SELECT count(*) = 1 FROM pg_replication_slots WHERE xmin IS NOT NULL');
+	$held->('a slot', qr/^t\|0\|\{"young": 14\}\|replication slot$/);
+	$session->quit;
+	$standby->append_conf('postgresql.conf', "hot_standby_feedback = off\nprimary_slot_name = ''");
+	$standby->reload;
+	$primary->poll_query_until('postgres', 'SELECT count(*) = 1 FROM pg_stat_replication r WHERE backend_xmin IS NULL AND NOT EXISTS (SELECT FROM pg_replication_slots WHERE active)');
+	query(q{SELECT pg_drop_replication_slot('report')});
 	query('DROP TABLE report');
 	return;
 }
