@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# COPY of a whole file into an empty table without indexes, committed before; and what the table takes then.
+# COPY of a whole file, and of lineitem, into an empty table without indexes, committed before; and what the table takes then.
 # omendb keeps the rows that do not fill a group as heap does, so it is also said what the cold rows take.
 
 case_load()
@@ -7,9 +7,13 @@ case_load()
 	local DATASET ROWS am
 
 	# shellcheck disable=SC2153	# bench/table/data.bash
-	for DATASET in "${DATASETS[@]}"; do
+	for DATASET in "${DATASETS[@]}" lineitem; do
 		use_data "$DATASET"
-		ROWS=$(($(wc -l <"$WORK/data/$DATASET.csv") - 1))
+		if [ "$DATASET" = lineitem ]; then
+			ROWS=$("$WORK/tpch" lineitem "$SCALE" | wc -l)
+		else
+			ROWS=$(($(wc -l <"$WORK/data/$DATASET.csv") - 1))
+		fi
 		for am in "${AMS[@]}"; do
 			sql "CREATE TABLE t_$am ($COLUMNS_SQL) USING $am WITH (autovacuum_enabled = off)"
 		done

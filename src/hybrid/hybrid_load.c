@@ -475,7 +475,7 @@ slot_row(Relation rel, TupleTableSlot *slot)
 		if (own->row_bytes > 0)
 		{
 			/* it was copied a thousand rows ago, and its columns are taken one by one */
-			for (Size at = 0; at < own->buffer_bytes; at += CACHE_LINE_BYTES)
+			for (Size at = 0; at < Min(own->row_bytes, own->buffer_bytes); at += CACHE_LINE_BYTES)
 				__builtin_prefetch(own->buffer + at);
 			return own->row_bytes;
 		}
