@@ -21,6 +21,7 @@ case_cold()
 	ranges_answer "count(k), bit_xor(k)"
 	range_answer=$ANSWER
 	sql "ALTER TABLE p RENAME TO ranges"
+	ranges_of_noop ranges
 	sql "CREATE UNLOGGED TABLE p AS SELECT k, n FROM d ORDER BY hashint8extended(n, 5), n LIMIT $probes"
 	sql "VACUUM (FREEZE, ANALYZE) p"
 	sql "SELECT count(d.k), bit_xor(d.k) FROM p JOIN d USING (k)"
@@ -33,8 +34,9 @@ case_cold()
 	force_index_nested_loop
 	index_only_checked "point, uniform, index-only, shared buffers a quarter of nbtree's index" "$probes" \
 		"$COLD_POINT" "$answer"
+	[ "${#NOOP_RANGES[@]}" = 0 ] || sql "ALTER INDEX t_noop_i SET (index_only, scattered)"
 	index_only_checked "range of $RANGE_KEYS keys, uniform, index-only, shared buffers a quarter of nbtree's index" \
-		"${range_answer%|*}" "$COLD_RANGE" "$range_answer"
+		"${range_answer%|*}" "$COLD_RANGE" "$range_answer" "${NOOP_RANGES[@]}"
 
 	cold_checked "point, uniform, index-only, cold" "$probes" "$COLD_POINT" "$answer"
 	cold_checked "range of $RANGE_KEYS keys, uniform, index-only, cold" "${range_answer%|*}" "$COLD_RANGE" "$range_answer"

@@ -25,9 +25,12 @@ case_range()
 
 		ranges_answer "count(k), bit_xor(k)"
 		answer=$ANSWER
+		ranges_of_noop p
+		[ "${#NOOP_RANGES[@]}" = 0 ] || sql "ALTER INDEX t_noop_i SET (index_only,
+			scattered = $([ "$distribution" = sequential ] && say off || say on))"
 		force_index_nested_loop
 		index_only_checked "range of $RANGE_KEYS keys, $distribution, index-only" "${answer%|*}" \
-			"SELECT count(t.k), bit_xor(t.k) FROM p JOIN @ t ON t.k >= p.lo AND t.k <= p.hi" "$answer"
+			"SELECT count(t.k), bit_xor(t.k) FROM p JOIN @ t ON t.k >= p.lo AND t.k <= p.hi" "$answer" "${NOOP_RANGES[@]}"
 		sql "RESET ALL"
 		sql "DROP TABLE p"
 	done

@@ -338,6 +338,9 @@ typedef struct Descent
 	bool for_write;
 	const char *problem; /* with the page at a link's end */
 	BlockNumber block;	 /* that page */
+	/* a range: its end, or NULL, and how many of its further leaves have been asked for */
+	const AlexRawEntry *upto;
+	uint32 ahead;
 } Descent;
 
 /*
@@ -454,13 +457,15 @@ descend_once(Relation rel, BlockNumber root, uint32 root_level, Descent *d, bool
  * the page it named and a few to the right of it are not the leaf.
  */
 static Buffer
-try_route(Relation rel, const Descent *d)
+try_route(Relation rel, Descent *d)
 {
 	AlexRoute route;
 	Buffer buf;
 
 	if (!alex_cache_route(rel, d->key, d->tag, d->strict, &route))
 		return InvalidBuffer;
+	if (d->upto != NULL)
+		d->ahead = alex_cache_prefetch(rel, &route, 1, *d->upto);
 	buf = try_block(rel, route.block, d->mode, 0,
 					route.buffer != NULL ? *route.buffer : InvalidBuffer);
 	for (int steps = 0; BufferIsValid(buf); steps++)
@@ -524,7 +529,7 @@ try_rightmost(Relation rel, const Descent *d)
 Buffer
 alex_find_leaf(Relation rel, AlexKey key, uint64 tag)
 {
-	Descent d = { 0, key, tag, false, BUFFER_LOCK_EXCLUSIVE, true };
+	Descent d = { .key = key, .tag = tag, .mode = BUFFER_LOCK_EXCLUSIVE, .for_write = true };
 	Buffer buf = try_rightmost(rel, &d);
 
 	return BufferIsValid(buf) ? buf : try_route(rel, &d);
@@ -543,20 +548,18 @@ alex_note_rightmost(Relation rel, Buffer leaf, AlexKey key)
 	}
 }
 
-Buffer
-alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict, int mode,
-			 bool for_write)
+static Buffer
+descend(Relation rel, Descent *d)
 {
-	Descent d = { level, key, tag, strict, mode, for_write, NULL, InvalidBlockNumber };
 	AlexCache *cache = alex_cache(rel);
 	BlockNumber root = cache->root;
 	uint32 root_level = cache->level;
 	bool fresh = false;
 	int in_the_way = 0;
 
-	if (level == 0 && !for_write)
+	if (d->level == 0 && !d->for_write)
 	{
-		Buffer buf = try_route(rel, &d);
+		Buffer buf = try_route(rel, d);
 
 		if (BufferIsValid(buf))
 			return buf;
@@ -569,21 +572,60 @@ alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict, i
 		bool stale = false;
 
 		/* a cached root may be too low by now; the metapage's may not */
-		if (root_level < level && fresh)
+		if (root_level < d->level && fresh)
 			om_index_corrupted(rel, root, "root page is split but has no parent");
-		if (root_level >= level)
-			buf = descend_once(rel, root, root_level, &d, &stale);
+		if (root_level >= d->level)
+			buf = descend_once(rel, root, root_level, d, &stale);
 		if (BufferIsValid(buf))
 			return buf;
 		CHECK_FOR_INTERRUPTS();
-		if (d.problem != NULL && ++in_the_way >= DESCENTS_MAX)
-			om_index_corrupted(rel, d.block, d.problem);
+		if (d->problem != NULL && ++in_the_way >= DESCENTS_MAX)
+			om_index_corrupted(rel, d->block, d->problem);
 		refresh_root(rel, &root, &root_level);
 		/* a new root is always another page */
 		if (stale && fresh && root == tried)
 			om_index_corrupted(rel, root, "the metapage's root page is not marked as root");
 		fresh = true;
 	}
+}
+
+Buffer
+alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, bool strict, int mode,
+			 bool for_write)
+{
+	Descent d = { .level = level,
+				  .key = key,
+				  .tag = tag,
+				  .strict = strict,
+				  .mode = mode,
+				  .for_write = for_write,
+				  .block = InvalidBlockNumber };
+
+	return descend(rel, &d);
+}
+
+Buffer
+alex_descend_range(Relation rel, AlexRawEntry low, AlexRawEntry upto, uint32 *ahead)
+{
+	Descent d = { .key = low.key,
+				  .tag = low.tag,
+				  .mode = BUFFER_LOCK_SHARE,
+				  .block = InvalidBlockNumber,
+				  .upto = &upto };
+	Buffer buf = descend(rel, &d);
+
+	*ahead = d.ahead;
+	return buf;
+}
+
+uint32
+alex_prefetch_leaves(Relation rel, AlexRawEntry from, AlexRawEntry upto)
+{
+	AlexRoute route;
+
+	return alex_cache_route(rel, from.key, from.tag, false, &route)
+			   ? alex_cache_prefetch(rel, &route, 0, upto)
+			   : 0;
 }
 
 /* ---- rule W4 ---- */

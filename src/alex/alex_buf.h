@@ -105,6 +105,16 @@ extern Buffer alex_descend(Relation rel, uint32 level, AlexKey key, uint64 tag, 
 						   int mode, bool for_write);
 
 /*
+ * alex_descend_range --- the leaf that holds `low`, share-locked.  The operating system is asked for the leaves that, as
+ * the model cache has it, follow it and begin below `upto`, as many as effective_io_concurrency says; *ahead gets
+ * their number.
+ *
+ * alex_prefetch_leaves --- the same for the leaf that begins at `from` and those that follow it.
+ */
+extern Buffer alex_descend_range(Relation rel, AlexRawEntry low, AlexRawEntry upto, uint32 *ahead);
+extern uint32 alex_prefetch_leaves(Relation rel, AlexRawEntry from, AlexRawEntry upto);
+
+/*
  * alex_find_leaf --- the leaf for an entry by hints alone: the rightmost leaf if the entry goes
  * behind the last append, or what the model cache says.  Exclusively locked, not INCOMPLETE_SPLIT,
  * its fences enclose the entry; but it may be the right half of an unfinished split, without

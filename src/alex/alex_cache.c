@@ -22,6 +22,7 @@
 #include "storage/bufmgr.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/spccache.h"
 
 #include "alex/alex_buf.h"
 #include "alex/alex_cache.h"
@@ -582,6 +583,33 @@ alex_cache_route(Relation rel, AlexKey key, uint64 tag, bool strict, AlexRoute *
 	if (index != NULL)
 		index->stats.descents++;
 	return false;
+}
+
+uint32
+alex_cache_prefetch(Relation rel, const AlexRoute *route, uint32 skip, AlexRawEntry upto)
+{
+	const CachedPage *page = route->page;
+	uint32 count = 0;
+	uint32 most = 0;
+
+	/* a copy further up does not know leaves */
+	if (route->buffer == NULL)
+		return 0;
+	for (uint32 slot = (uint32) (route->buffer - page->buffers) + skip; slot < page->seps.n; slot++)
+	{
+		AlexKey key = page->seps.wide ? page->seps.keys16[slot] : page->seps.keys8[slot];
+		uint64 tag = page->seps.tags != NULL ? page->seps.tags[slot] : page->seps.tag;
+
+		if (!alex_less(key, tag, upto.key, upto.tag))
+			break;
+		if (count == 0)
+			most = (uint32) get_tablespace_io_concurrency(rel->rd_rel->reltablespace);
+		if (count == most || !block_exists(rel, page->index, page->seps.children[slot]))
+			break;
+		(void) PrefetchBuffer(rel, MAIN_FORKNUM, page->seps.children[slot]);
+		count++;
+	}
+	return count;
 }
 
 void

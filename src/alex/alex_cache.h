@@ -13,7 +13,7 @@
 #include "storage/buf.h"
 #include "utils/rel.h"
 
-#include "alex/alex_format.h"
+#include "alex/alex_page.h"
 
 /* omendb.alex_cache_size in kB, the limit for all indexes together; 0 = no cache */
 extern int alex_cache_size;
@@ -44,6 +44,13 @@ typedef enum AlexRouteEnd
  * pages it has no copy of, one share lock at a time; the caller holds no page lock.
  */
 extern bool alex_cache_route(Relation rel, AlexKey key, uint64 tag, bool strict, AlexRoute *route);
+
+/*
+ * alex_cache_prefetch --- ask the operating system for leaves from the `skip`th behind the route's on, as the copy that
+ * named it has them: those that begin below `upto`, at most effective_io_concurrency.  Returns their number.
+ */
+extern uint32 alex_cache_prefetch(Relation rel, const AlexRoute *route, uint32 skip,
+								  AlexRawEntry upto);
 
 /* to be told after each route, so that outdated copies are read again */
 extern void alex_cache_report(Relation rel, const AlexRoute *route, AlexRouteEnd end);

@@ -51,6 +51,7 @@ alexbeginscan(Relation rel, int nkeys, int norderbys)
 	so->mark = NULL;
 	so->tuple = NULL;
 	so->block = InvalidBlockNumber;
+	so->ahead = 0;
 	so->cursor.state = SCAN_START;
 	so->cursor.last_dir = NoMovementScanDirection;
 	so->pin = InvalidBuffer;
@@ -306,26 +307,6 @@ load_page(IndexScanDesc scan, Buffer buf, ScanDirection dir, const AlexRawEntry 
 	}
 }
 
-/* first page of the range in this direction */
-static void
-load_first(IndexScanDesc scan, ScanDirection dir)
-{
-	AlexScanOpaque *so = (AlexScanOpaque *) scan->opaque;
-	const AlexBounds *b = &so->bounds;
-	Buffer buf;
-
-	if (ScanDirectionIsForward(dir))
-		buf = alex_descend(scan->indexRelation, 0, b->lo_key, b->lo_tag, false, BUFFER_LOCK_SHARE,
-						   false);
-	else if (b->hi_inf)
-		buf = alex_descend(scan->indexRelation, 0, ALEX_KEY_ALL_ONES, PG_UINT64_MAX, false,
-						   BUFFER_LOCK_SHARE, false);
-	else
-		buf = alex_descend(scan->indexRelation, 0, b->hi_key, b->hi_tag, true, BUFFER_LOCK_SHARE,
-						   false);
-	load_page(scan, buf, dir, NULL);
-}
-
 /* a linked page, share-locked, if it is a live leaf at all; else InvalidBuffer */
 static Buffer
 try_link(Relation rel, BlockNumber block)
@@ -383,6 +364,10 @@ step_page(IndexScanDesc scan, ScanDirection dir)
 	CHECK_FOR_INTERRUPTS();
 	STOP_POINT("alex_scan_step");
 	load_page(scan, leaf_at(scan->indexRelation, next, bound, forward), dir, &bound);
+	if (so->ahead > 0)
+		so->ahead--;
+	if (forward)
+		alex_scan_read_ahead(scan);
 	return true;
 }
 
@@ -408,7 +393,9 @@ alex_scan_load(IndexScanDesc scan, ScanDirection dir, BlockNumber block)
 	if (block == InvalidBlockNumber)
 	{
 		OM_COUNT_SEARCH(scan);
-		load_first(scan, dir);
+		load_page(scan, alex_scan_first_leaf(scan, dir), dir, NULL);
+		if (forward && !b->hi_inf)
+			alex_scan_read_ahead(scan);
 		return;
 	}
 	STOP_POINT("alex_scan_step");

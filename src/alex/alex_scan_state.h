@@ -71,6 +71,7 @@ typedef struct AlexScanOpaque
 	AlexScanCursor cursor;
 	Buffer pin;		   /* the current page, if its pin must be kept */
 	BlockNumber block; /* the current page */
+	uint32 ahead;	   /* leaves right of it that the operating system has been asked for */
 	AlexKilled killed; /* entries of it that are to be marked dead */
 	AlexItem last;	   /* returned last */
 
@@ -101,6 +102,16 @@ extern bool alex_scan_first_range(IndexScanDesc scan, ScanDirection dir);
  * the cursor before (behind) its entries of the range.  `block`, if given, is where to look first.
  */
 extern void alex_scan_load(IndexScanDesc scan, ScanDirection dir, BlockNumber block);
+
+/*
+ * alex_scan_first_leaf --- the leaf on which so->bounds begin (backward: end), share-locked; of those that follow
+ * in a forward scan, the operating system is asked for as many as effective_io_concurrency says.
+ *
+ * alex_scan_read_ahead --- ask for more when these have been come to: in a forward scan, after the
+ * current page was loaded.
+ */
+extern Buffer alex_scan_first_leaf(IndexScanDesc scan, ScanDirection dir);
+extern void alex_scan_read_ahead(IndexScanDesc scan);
 
 /* alex_scan_range_ends --- does the current page hold the range's end in this direction? */
 extern bool alex_scan_range_ends(const AlexScanOpaque *so, ScanDirection dir);

@@ -55,6 +55,18 @@ is(scan('count(*)', "n = '1000000'"), '0', 'a key past the last page');
 is(scan('count(*)', "n < '-9223372036854775807'"), '0', 'an empty range below');
 is(scan('count(*)', "n > '9223372036854775807'"), '0', 'an empty range above');
 
+# index-only: the keys come back, and with them places that need not be looked at
+query('VACUUM t');
+for my $scattered (qw(off on))
+{
+	query("ALTER INDEX t_n SET (index_only, scattered = $scattered)");
+	like(query("$force EXPLAIN SELECT n FROM t WHERE n >= '17' AND n <= '1016'"),
+		qr/Index Only Scan using t_n on t/, "an index-only scan, scattered = $scattered");
+	is(query("$force SELECT count(*), min(n), max(n), sum(n) FROM t WHERE n >= '17' AND n <= '1016'"),
+		'1000|17|1016|516500', "its keys, scattered = $scattered");
+}
+query('ALTER INDEX t_n RESET (index_only, scattered)');
+
 query('INSERT INTO t SELECT i, 3 * i FROM generate_series(10000, 10999) i');
 is(scan('v', "n = '10998'"), '32994', 'a row inserted later');
 query('DELETE FROM t WHERE n % 2 = 0');

@@ -9,6 +9,9 @@
  * are numbered from 0 in heap order and fill their pages evenly.  So a probe
  * pays executor, access method call and heap fetch, and nothing for the index.
  *
+ * With the option index_only, index-only scans of one bigint are offered, too.  With scattered these say that each row is
+ * on another page, as if rows had come in random order: right only as long as all pages are all-visible.
+ *
  * Answers are right only for a table of that form.  Never use it for data.
  */
 #include "postgres.h"
@@ -16,6 +19,7 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/itup.h"
 #include "access/reloptions.h"
 #include "access/relscan.h"
 #include "access/stratnum.h"
@@ -24,6 +28,7 @@
 #include "fmgr.h"
 #include "nodes/execnodes.h"
 #include "storage/bufmgr.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/selfuncs.h"
 
@@ -35,6 +40,8 @@ typedef struct NoopOptions
 {
 	int32 vl_len_; /* varlena header (do not touch directly!) */
 	int rows_per_page;
+	bool index_only;
+	bool scattered;
 } NoopOptions;
 
 typedef struct NoopScan
@@ -43,6 +50,8 @@ typedef struct NoopScan
 	int64 last;
 	int64 rows_per_page;
 	int64 nblocks;
+	bool scattered;
+	IndexTuple tuple; /* of an index-only scan */
 } NoopScan;
 
 static relopt_kind noop_relopt_kind;
@@ -56,6 +65,11 @@ _PG_init(void)
 	add_int_reloption(noop_relopt_kind, "rows_per_page",
 					  "Rows on each heap page, from which a scan computes TIDs", 0, 0,
 					  MaxHeapTuplesPerPage, AccessExclusiveLock);
+	add_bool_reloption(noop_relopt_kind, "index_only", "Index-only scans are offered", false,
+					   AccessExclusiveLock);
+	add_bool_reloption(noop_relopt_kind, "scattered",
+					   "Index-only scans take neighbours to be on different pages", false,
+					   AccessExclusiveLock);
 }
 
 static void
@@ -120,6 +134,8 @@ noopoptions(Datum reloptions, bool validate)
 {
 	static const relopt_parse_elt table[] = {
 		{ "rows_per_page", RELOPT_TYPE_INT, offsetof(NoopOptions, rows_per_page) },
+		{ "index_only", RELOPT_TYPE_BOOL, offsetof(NoopOptions, index_only) },
+		{ "scattered", RELOPT_TYPE_BOOL, offsetof(NoopOptions, scattered) },
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, noop_relopt_kind, sizeof(NoopOptions),
@@ -144,6 +160,7 @@ noopbeginscan(Relation index, int nkeys, int norderbys)
 						errmsg("index \"%s\" cannot be scanned", RelationGetRelationName(index)),
 						errhint("Set its option rows_per_page.")));
 	state->rows_per_page = options->rows_per_page;
+	state->scattered = options->scattered;
 	state->nblocks = -1;
 	scan->opaque = state;
 	return scan;
@@ -158,6 +175,16 @@ nooprescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int no
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (state->nblocks < 0)
 		state->nblocks = RelationGetNumberOfBlocks(scan->heapRelation);
+	if (scan->xs_want_itup && state->tuple == NULL)
+	{
+		Datum value = Int64GetDatum(0);
+		bool null = false;
+		MemoryContext caller = MemoryContextSwitchTo(GetMemoryChunkContext(state));
+
+		state->tuple = index_form_tuple(RelationGetDescr(scan->indexRelation), &value, &null);
+		scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
+		MemoryContextSwitchTo(caller);
+	}
 	state->next = 0;
 	state->last = state->nblocks * state->rows_per_page - 1;
 	for (int i = 0; i < scan->numberOfKeys; i++)
@@ -211,8 +238,26 @@ noopgettuple(IndexScanDesc scan, ScanDirection direction)
 	ItemPointerSet(&scan->xs_heaptid, (BlockNumber) (state->next / state->rows_per_page),
 				   (OffsetNumber) (state->next % state->rows_per_page + 1));
 	scan->xs_recheck = false;
+	if (scan->xs_want_itup)
+	{
+		/* an odd factor beyond any number of blocks leaves no two neighbours together */
+		if (state->scattered)
+			ItemPointerSetBlockNumber(&scan->xs_heaptid,
+									  (BlockNumber) ((uint64) state->next * UINT64CONST(2654435761) %
+													 (uint64) state->nblocks));
+		*(int64 *) ((char *) state->tuple + IndexInfoFindDataOffset(0)) = state->next;
+		scan->xs_itup = state->tuple;
+	}
 	state->next++;
 	return true;
+}
+
+static bool
+noopcanreturn(Relation index, int attno)
+{
+	NoopOptions *options = (NoopOptions *) index->rd_options;
+
+	return options != NULL && options->index_only && RelationGetNumberOfAttributes(index) == 1;
 }
 
 static void
@@ -237,6 +282,7 @@ noop_am_handler(PG_FUNCTION_ARGS)
 	am->aminsert = noopinsert;
 	am->ambulkdelete = noopbulkdelete;
 	am->amvacuumcleanup = noopvacuumcleanup;
+	am->amcanreturn = noopcanreturn;
 	am->amcostestimate = noopcostestimate;
 	am->amoptions = noopoptions;
 	am->amvalidate = noopvalidate;
