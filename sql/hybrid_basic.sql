@@ -598,13 +598,13 @@ CREATE TABLE hybrid_sums (id int, t text) USING omendb WITH (autovacuum_enabled 
 SELECT * FROM omendb.table_stats('hybrid_sums');
 INSERT INTO hybrid_sums SELECT i, 'hot ' || i FROM generate_series(1, 1000) i;
 SELECT row_groups, cold_rows, hot_rows, cold_bytes, hot_bytes > 40000 AS hot, free_bytes FROM omendb.table_stats('hybrid_sums');
-VACUUM hybrid_sums;
+VACUUM (TRUNCATE off) hybrid_sums;
 SELECT hot_rows FROM omendb.table_stats('hybrid_sums');
 COPY hybrid_sums TO :'file';
 COPY hybrid_sums FROM :'file';
 DELETE FROM hybrid_sums WHERE id <= 10;
 SELECT row_groups, cold_rows, dead_rows, headers FROM omendb.table_stats('hybrid_sums');
-VACUUM hybrid_sums;
+VACUUM (TRUNCATE off) hybrid_sums;
 SELECT row_groups, cold_rows, dead_rows, headers, hot_rows, cold_bytes / current_setting('block_size')::int > 4 AS cold, raw_bytes > 10000 AS raw
 FROM omendb.table_stats('hybrid_sums');
 BEGIN;
@@ -612,7 +612,7 @@ COPY hybrid_sums FROM :'file';
 SELECT row_groups FROM omendb.table_stats('hybrid_sums');
 ROLLBACK;
 SELECT row_groups, free_bytes > 0 AS free FROM omendb.table_stats('hybrid_sums');
-VACUUM hybrid_sums;
+VACUUM (TRUNCATE off) hybrid_sums;
 SELECT row_groups, free_bytes > 0 AS free FROM omendb.table_stats('hybrid_sums');
 SELECT table_name, row_groups, cold_rows, ratio > 0 AS ratio FROM omendb.tables WHERE table_name::text LIKE 'hybrid%' ORDER BY table_name::text;
 SELECT * FROM omendb.table_stats('hybrid_h');

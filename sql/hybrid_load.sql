@@ -123,7 +123,7 @@ SELECT state, count(*), sum(rows) FROM omendb.row_groups('hybrid_f') WHERE state
 SELECT * FROM omendb.check('hybrid_f');
 -- VACUUM frees what it left, and the next load takes it
 SELECT pg_relation_size('hybrid_f') AS size \gset
-VACUUM hybrid_f;
+VACUUM (TRUNCATE off) hybrid_f;
 SELECT state, count(*) > 0 AS some, sum(pages) >= 40 AS pages FROM omendb.row_groups('hybrid_f')
 WHERE state <> 'directory' GROUP BY state ORDER BY state;
 COPY hybrid_f FROM :'file';

@@ -1,7 +1,7 @@
 -- VACUUM and deleted cold rows: index entries go, groups without any other row are freed
 
 SET omendb.row_group_rows = 1000;
-CREATE TABLE hr (id int, v text) USING omendb WITH (autovacuum_enabled = off);
+CREATE TABLE hr (id int, v text) USING omendb WITH (autovacuum_enabled = off, vacuum_truncate = off);
 COPY hr FROM PROGRAM 'seq -f "%g	x" 1 10000';
 CREATE INDEX hr_btree ON hr (id);
 CREATE INDEX hr_alex ON hr USING alex (id);

@@ -559,13 +559,13 @@ COMMENT ON VIEW options IS
 CREATE VIEW compact_progress AS
 	SELECT s.pid, s.datid, d.datname, s.relid,
 		CASE s.param16 WHEN 1 THEN 'gathering rows' WHEN 2 THEN 'writing row group' WHEN 3 THEN 'inserting index entries'
-			WHEN 4 THEN 'marking rows' END AS phase,
+			WHEN 4 THEN 'marking rows' WHEN 5 THEN 'rewriting row group' WHEN 6 THEN 'moving row group' WHEN 7 THEN 'truncating' END AS phase,
 		s.param2 AS heap_blks_total, s.param3 AS heap_blks_scanned,
 		s.param17 AS row_groups_frozen, s.param18 AS rows_frozen, s.param19 AS row_group_rows
 	FROM pg_stat_get_progress_info('VACUUM') s LEFT JOIN pg_database d ON d.oid = s.datid
 	WHERE s.param20 = 1;
 COMMENT ON VIEW compact_progress IS
-	'sessions and workers that freeze rows of omendb tables: where they are';
+	'sessions and workers that freeze rows of omendb tables, rewrite or move row groups: where they are';
 GRANT SELECT ON compact_progress TO PUBLIC;
 
 CREATE FUNCTION "check"(tab regclass,

@@ -14,6 +14,7 @@
 #include "hybrid/hybrid_judge.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_queue.h"
+#include "hybrid/hybrid_space.h"
 #include "hybrid/hybrid_worker.h"
 #include "omendb_guc.h"
 
@@ -60,6 +61,8 @@ omendb_guc_init(void)
 	DefineCustomBoolVariable("omendb.rewrite_all_cold",
 							 "VACUUM FULL makes row groups of all rows, however few and young.",
 							 NULL, &hy_rewrite_all_cold, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("omendb.move_all", "omendb.compact moves all row groups each time.",
+							 NULL, &hy_move_all, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("omendb.stop_points",
 							   "Points at which a test makes the backend wait, fail or die.",
 							   "List of name=action; actions: wait, error, crash.", &om_stop_points,

@@ -64,6 +64,7 @@ freeze_filter()
 		freeze_table "$am"
 		[ "$am" = heap ] || sql "CALL omendb.compact('t_$am', true)"
 		sql "VACUUM (FREEZE, ANALYZE) t_$am"
+		[ "$am" = heap ] || sql "CALL omendb.compact('t_$am')"
 		sql "VACUUM t_$am"
 	done
 	repeat freeze_filter_all
@@ -103,6 +104,8 @@ freeze_trickle()
 	done
 	sql "CALL omendb.compact('t_omendb', true)"
 	sql "VACUUM t_omendb"
+	# moves what is left into the pages that VACUUM has emptied
+	sql "CALL omendb.compact('t_omendb')"
 	sql "SELECT pg_table_size('t_omendb')"
 	note "size, loaded at once" omendb bytes "$(per "$bulk" "$ROWS")" "\"bytes\": $bulk, "
 	note "size, by single transactions" omendb bytes "$(per "$ANSWER" "$ROWS")" "\"bytes\": $ANSWER, "

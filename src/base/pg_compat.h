@@ -287,9 +287,28 @@ om_buffer_locked_by_me(Buffer buffer)
 /* old_snapshot_threshold went away in 17 */
 #if PG_VERSION_NUM >= 170000
 #define om_test_old_snapshot(snapshot, rel, page) ((void) 0)
+/* are there snapshots that have to notice that a page they read has been pruned?  Then none may vanish. */
+#define om_old_snapshots_matter() false
 #else
 #define om_test_old_snapshot(snapshot, rel, page) TestForOldSnapshot(snapshot, rel, page)
+#define om_old_snapshots_matter() OldSnapshotThresholdActive()
 #endif
+
+/* may the end of the table's file be cut off?  Option of the table; a setting of the server, too, since 18. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/vacuum.h"
+#endif
+static inline bool
+om_may_truncate(Relation rel)
+{
+	const StdRdOptions *options = (const StdRdOptions *) rel->rd_options;
+
+#if PG_VERSION_NUM >= 180000
+	if (options == NULL || !options->vacuum_truncate_set)
+		return vacuum_truncate;
+#endif
+	return options == NULL || options->vacuum_truncate;
+}
 
 /* count a block found in shared buffers for pg_stat_io, which came in 16 */
 #if PG_VERSION_NUM >= 180000

@@ -194,7 +194,7 @@ hy_batch_seek_group(HyBatchReader *reader, uint32 group_idx)
 	prepare_bounds(reader);
 }
 
-/* first item of the open group at or behind a row */
+/* first item of the open group at or behind a position */
 static uint32
 item_from(const HyBatchReader *reader, uint32 row)
 {
@@ -205,12 +205,53 @@ item_from(const HyBatchReader *reader, uint32 row)
 	{
 		uint32 middle = low + (high - low) / 2;
 
-		if (reader->items[middle].row < row)
+		if (reader->items[middle].position < row)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return low;
+}
+
+/* row number of a row of the vector, less the group's first one */
+static uint32
+number_of(const HyBatchReader *reader, uint32 row)
+{
+	return (uint32) (hy_batch_row_number(reader, row) -
+					 reader->groups[reader->group_idx].first_row);
+}
+
+/* of the items; what is a row no more is left out */
+static void
+find_positions(HyBatchReader *reader)
+{
+	uint32 kept = 0;
+
+	if (reader->consecutive)
+		return;
+	for (uint32 i = 0; i < reader->item_count; i++)
+		if (rg_find_number(reader->group, reader->items[i].row, &reader->items[i].position))
+			reader->items[kept++] = reader->items[i];
+	reader->item_count = kept;
+}
+
+/* the headers of the present vector's rows, looked up one by one where they are now */
+static void
+judge_rows(HyBatchReader *reader)
+{
+	reader->item_count = 0;
+	memset(reader->touched, 0xFF, sizeof(reader->touched));
+	memset(reader->invisible, 0, sizeof(reader->invisible));
+	reader->any_touched = true;
+	for (uint32 i = 0; i < reader->vector_rows; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (hy_row_visible(reader->rel, &reader->groups[reader->group_idx],
+						   hy_batch_row_number(reader, i), reader->snapshot, NULL))
+			continue;
+		reader->invisible[i / 64] |= UINT64CONST(1) << (i % 64);
+		reader->any_invisible = true;
+	}
 }
 
 /*
@@ -224,6 +265,7 @@ judge_vector(HyBatchReader *reader)
 	uint32 from = reader->vector * COL_VECTOR_ROWS;
 	uint32 first;
 	uint32 end;
+	bool superseded = false;
 
 	reader->any_touched = reader->any_invisible = false;
 	/* who scans with it judges each row by itself */
@@ -238,10 +280,18 @@ judge_vector(HyBatchReader *reader)
 			pfree(reader->items);
 		reader->items = NULL;
 		reader->item_count =
-			hy_map_list(reader->rel, entry, mvcc ? 0 : from,
-						mvcc ? entry->rows : from + reader->vector_rows, &reader->items);
+			mvcc ? hy_map_list(reader->rel, entry, 0, hy_span(entry), &reader->items, &superseded)
+				 : hy_map_list(reader->rel, entry, number_of(reader, 0),
+							   number_of(reader, reader->vector_rows - 1) + 1, &reader->items,
+							   &superseded);
+		find_positions(reader);
 		reader->items_read = true;
 		MemoryContextSwitchTo(old);
+		if (superseded && !mvcc)
+		{
+			judge_rows(reader);
+			return;
+		}
 	}
 	if (reader->item_count == 0)
 		return;
@@ -264,8 +314,10 @@ hy_batch_seek_vector(HyBatchReader *reader, uint32 vector)
 {
 	reader->vector = vector;
 	reader->vector_rows = rg_vector_rows(reader->group, vector);
-	reader->first_row =
-		reader->groups[reader->group_idx].first_row + (uint64) vector * COL_VECTOR_ROWS;
+	reader->consecutive = !rg_has_numbers(reader->group);
+	reader->numbers[0] = vector * COL_VECTOR_ROWS;
+	if (!reader->consecutive)
+		rg_vector_numbers(reader->group, vector, reader->numbers);
 	judge_vector(reader);
 }
 
@@ -313,7 +365,7 @@ hy_batch_find_group(const HyBatchReader *reader, uint64 row)
 		else
 			high = middle;
 	}
-	if (low == 0 || row - reader->groups[low - 1].first_row >= reader->groups[low - 1].rows)
+	if (low == 0 || row - reader->groups[low - 1].first_row >= hy_span(&reader->groups[low - 1]))
 		return -1;
 	return (int64) low - 1;
 }

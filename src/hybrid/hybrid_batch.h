@@ -53,7 +53,9 @@ typedef struct HyBatchReader
 	uint32 group_idx;
 	uint32 vector;
 	uint32 vector_rows;
-	uint64 first_row; /* row number of the vector's first row */
+	/* row numbers of the vector less the group's first one; of a group without holes only the first is set */
+	bool consecutive;
+	uint32 numbers[COL_VECTOR_ROWS];
 	HySource source;
 
 	/*
@@ -109,7 +111,15 @@ hy_batch_row_touched(const HyBatchReader *reader, uint32 row)
 	return reader->any_touched && (reader->touched[row / 64] >> (row % 64) & 1) != 0;
 }
 
-/* group of the list that holds the row: its index, or -1 */
+/* row number of row `row` of the vector */
+static inline uint64
+hy_batch_row_number(const HyBatchReader *reader, uint32 row)
+{
+	return reader->groups[reader->group_idx].first_row +
+		   (reader->consecutive ? reader->numbers[0] + row : reader->numbers[row]);
+}
+
+/* group of the list that covers the row number: its index, or -1 */
 extern int64 hy_batch_find_group(const HyBatchReader *reader, uint64 row);
 
 #endif

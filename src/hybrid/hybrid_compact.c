@@ -15,13 +15,16 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_freeze.h"
+#include "hybrid/hybrid_move.h"
 #include "hybrid/hybrid_options.h"
+#include "hybrid/hybrid_regroup.h"
 #include "hybrid/hybrid_report.h"
 
 PG_FUNCTION_INFO_V1(omendb_compact);
@@ -85,6 +88,51 @@ compact_step(Oid relid, HyFreeze *freeze)
 	return more;
 }
 
+/* groups with many dead rows are written anew, small ones joined, a transaction each */
+static void
+regroup(Oid relid, HyRegroup *work)
+{
+	bool more;
+
+	do
+	{
+		Relation rel;
+
+		CHECK_FOR_INTERRUPTS();
+		rel = open_table(relid);
+		PushActiveSnapshot(GetTransactionSnapshot());
+		more = hy_regroup_step(rel, work);
+		PopActiveSnapshot();
+		table_close(rel, NoLock);
+		SPI_commit();
+	} while (more);
+}
+
+/* give space back: groups go from the end of the file to where there is room, a transaction each, and the end is cut off */
+static void
+shrink(Oid relid, HyShrink *work)
+{
+	MemoryContext context =
+		AllocSetContextCreate(PortalContext, "omendb moves", ALLOCSET_DEFAULT_SIZES);
+	bool more;
+
+	work->context = context;
+
+	do
+	{
+		Relation rel;
+
+		CHECK_FOR_INTERRUPTS();
+		rel = open_table(relid);
+		PushActiveSnapshot(GetTransactionSnapshot());
+		more = hy_shrink_step(rel, work);
+		PopActiveSnapshot();
+		table_close(rel, NoLock);
+		SPI_commit();
+	} while (more);
+	MemoryContextDelete(context);
+}
+
 /* omendb.compact(tab regclass, all_rows boolean, verbose boolean) */
 Datum
 omendb_compact(PG_FUNCTION_ARGS)
@@ -93,6 +141,8 @@ omendb_compact(PG_FUNCTION_ARGS)
 							? (CallContext *) fcinfo->context
 							: NULL;
 	HyFreeze freeze = { 0 };
+	HyRegroup regrouped = { 0 };
+	HyShrink shrunk = { 0 };
 	bool more;
 	Oid relid;
 
@@ -121,11 +171,21 @@ omendb_compact(PG_FUNCTION_ARGS)
 		/* the last one, too: nothing else may be done in a freezer's transaction */
 		SPI_commit();
 	} while (more);
+	regroup(relid, &regrouped);
+	shrink(relid, &shrunk);
 	SPI_finish();
 
 	ereport(PG_GETARG_BOOL(2) ? INFO : DEBUG1,
 			(errmsg("\"%s\": froze " UINT64_FORMAT " rows in " UINT64_FORMAT " row groups",
 					get_rel_name(relid), freeze.rows, freeze.groups),
 			 errdetail("%s.", hy_report_left(&freeze))));
+	if (regrouped.groups > 0 || shrunk.done > 0 || shrunk.cut_off > 0)
+		ereport(PG_GETARG_BOOL(2) ? INFO : DEBUG1,
+				(errmsg("\"%s\": rewrote " UINT64_FORMAT
+						" row groups, moved %u, gave back " UINT64_FORMAT " pages",
+						get_rel_name(relid), regrouped.sources, shrunk.done, shrunk.cut_off),
+				 errdetail("The rewritten ones are " UINT64_FORMAT " now, without " UINT64_FORMAT
+						   " dead rows.",
+						   regrouped.groups, regrouped.rows_freed)));
 	PG_RETURN_VOID();
 }

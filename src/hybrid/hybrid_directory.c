@@ -1,6 +1,6 @@
 /*
  * hybrid_directory.c
- *		Read and change the metapage and the directory: see hybrid_directory.h.
+ *		Read the metapage and the directory: see hybrid_directory.h.
  */
 #include "postgres.h"
 
@@ -16,6 +16,7 @@
 #include "base/heap_pin.h"
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
+#include "hybrid/hybrid_change.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_wal.h"
 
@@ -59,7 +60,7 @@ hy_meta_page_init(char *page)
 	hy_page_init(page, RG_PAGE_META, 0, 0);
 	((RgPageHeader *) (page + RG_PAGE_HEADER_OFF))->used = sizeof(HyMeta);
 	meta->magic = HY_MAGIC;
-	meta->version = HY_VERSION;
+	meta->version = 1;
 	/* so that no cached directory can be taken for this file's */
 	if (!pg_strong_random(&meta->file_id, sizeof(meta->file_id)))
 		ereport(ERROR,
@@ -73,9 +74,8 @@ hy_meta_page_init(char *page)
 	meta->opaque_pages = 1;
 }
 
-/* the metapage in a locked buffer, checked */
-static const HyMeta *
-meta_of(Relation rel, Buffer buffer)
+const HyMeta *
+hy_meta_of(Relation rel, Buffer buffer)
 {
 	const char *page = (const char *) BufferGetPage(buffer);
 	const char *problem = hy_page_check(page, RG_PAGE_META);
@@ -83,17 +83,18 @@ meta_of(Relation rel, Buffer buffer)
 
 	if (problem == NULL && meta->magic != HY_MAGIC)
 		problem = "metapage carries another magic number";
-	if (problem == NULL && meta->version == HY_VERSION &&
+	if (problem == NULL && meta->version <= HY_VERSION &&
 		(meta->directory_head == InvalidBlockNumber) !=
 			(meta->directory_tail == InvalidBlockNumber))
 		problem = "metapage names one end of the directory only";
 	if (problem != NULL)
 		hy_corrupted(rel, 0, problem);
-	if (meta->version != HY_VERSION)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("table \"%s\" has storage version %u, this omendb reads version %u",
-							   RelationGetRelationName(rel), meta->version, HY_VERSION),
-						errhint("Update the omendb library.")));
+	if (meta->version < 1 || meta->version > HY_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" has storage version %u, this omendb reads versions 1 to %u",
+						RelationGetRelationName(rel), meta->version, HY_VERSION),
+				 errhint("Update the omendb library.")));
 	return meta;
 }
 
@@ -115,7 +116,7 @@ hy_meta_read(Relation rel, HyMeta *meta)
 		return false;
 	buffer = ReadBuffer(rel, 0);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	*meta = *meta_of(rel, buffer);
+	*meta = *hy_meta_of(rel, buffer);
 	UnlockReleaseBuffer(buffer);
 	return true;
 }
@@ -166,7 +167,8 @@ entry_problem(const HyEntry *entry)
 		return "directory entry names no transaction";
 	if (entry->state == HY_GROUP &&
 		(entry->rows == 0 || entry->rows > RG_ROWS_MAX || entry->first_row % HY_ROW_ALIGN != 0 ||
-		 entry->first_row + entry->rows > HY_ROW_LIMIT ||
+		 hy_span(entry) < entry->rows || hy_span(entry) > HY_SPAN_MAX ||
+		 entry->first_row + hy_span(entry) > HY_ROW_LIMIT ||
 		 entry->stream_bytes > (uint64) entry->pages * RG_PAGE_PAYLOAD ||
 		 entry->stream_bytes < sizeof(RgHeader) ||
 		 (entry->row_map != InvalidBlockNumber &&
@@ -175,12 +177,8 @@ entry_problem(const HyEntry *entry)
 	return NULL;
 }
 
-/*
- * Pin a page of the directory.  Its number may come from a damaged page: 0 is
- * the metapage, which the caller may have locked.
- */
-static Buffer
-read_directory_page(Relation rel, BlockNumber block)
+Buffer
+hy_directory_page(Relation rel, BlockNumber block)
 {
 	if (block == 0)
 		hy_corrupted(rel, 0, "metapage is listed as a directory page");
@@ -189,9 +187,8 @@ read_directory_page(Relation rel, BlockNumber block)
 	return ReadBuffer(rel, block);
 }
 
-/* entries of a directory page, in a buffer locked by the caller; *next gets the chain's next block */
-static const HyEntry *
-entries_of(Relation rel, Buffer buffer, BlockNumber *next)
+const HyEntry *
+hy_directory_entries(Relation rel, Buffer buffer, BlockNumber *next)
 {
 	const char *page = (const char *) BufferGetPage(buffer);
 	const char *problem = hy_page_check(page, RG_PAGE_DIRECTORY);
@@ -202,12 +199,8 @@ entries_of(Relation rel, Buffer buffer, BlockNumber *next)
 	return (const HyEntry *) (page + RG_PAGE_PAYLOAD_OFF);
 }
 
-/*
- * Is this the page that a walk along the chain expects?  Positions ascend by
- * one, so a chain that bites its tail is noticed where it does.
- */
-static void
-check_position(Relation rel, Buffer buffer, uint32 index)
+void
+hy_check_position(Relation rel, Buffer buffer, uint32 index)
 {
 	if (hy_page_header((const char *) BufferGetPage(buffer))->index != index)
 		hy_corrupted(rel, BufferGetBlockNumber(buffer),
@@ -250,9 +243,9 @@ build_runs(Relation rel, HyDirectory *dir)
 	dir->run_count = joined + 1;
 }
 
-/* read the chain from `head` into dir, in memory of the current context */
+/* read the chain from `head` into dir's entries, in memory of the current context */
 static void
-read_chain(Relation rel, BlockNumber head, HyDirectory *dir)
+read_entries(Relation rel, BlockNumber head, HyDirectory *dir)
 {
 	uint32 capacity = HY_ENTRIES_PER_PAGE;
 	BlockNumber block = head;
@@ -262,14 +255,14 @@ read_chain(Relation rel, BlockNumber head, HyDirectory *dir)
 	dir->entry_count = dir->group_count = 0;
 	while (block != InvalidBlockNumber)
 	{
-		Buffer buffer = read_directory_page(rel, block);
+		Buffer buffer = hy_directory_page(rel, block);
 		const HyEntry *entries;
 		BlockNumber next;
 
 		CHECK_FOR_INTERRUPTS();
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		entries = entries_of(rel, buffer, &next);
-		check_position(rel, buffer, pages++);
+		entries = hy_directory_entries(rel, buffer, &next);
+		hy_check_position(rel, buffer, pages++);
 		for (uint32 i = 0; i < HY_ENTRIES_PER_PAGE; i++)
 		{
 			const char *problem = entry_problem(&entries[i]);
@@ -291,6 +284,66 @@ read_chain(Relation rel, BlockNumber head, HyDirectory *dir)
 		UnlockReleaseBuffer(buffer);
 		STOP_POINT("hybrid_directory_page_read");
 		block = next;
+	}
+}
+
+/* what a walk along the directory begins with, of the locked metapage */
+static BlockNumber
+head_of(Relation rel, Buffer meta_buffer, HyDirectory *dir)
+{
+	const HyMeta *meta = hy_meta_of(rel, meta_buffer);
+
+	dir->file_id = meta->file_id;
+	dir->generation = meta->generation;
+	dir->moves = meta->moves;
+	return meta->directory_head;
+}
+
+static BlockNumber
+read_head(Relation rel, HyDirectory *dir)
+{
+	Buffer buffer = om_read_recent(rel, 0);
+	BlockNumber head;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	head = head_of(rel, buffer, dir);
+	UnlockReleaseBuffer(buffer);
+	return head;
+}
+
+/* walks along the directory that are tried while others change it */
+#define WALKS_MAX 3
+
+/*
+ * Read the whole directory into dir, in memory of the current context.  Pages are read one by one, so a group that went from an
+ * entry on one page to an entry on another meanwhile may be there twice, or not at all: `moves` tells.  Redo holds the locks
+ * of all pages of a record, too.
+ */
+static void
+read_chain(Relation rel, HyDirectory *dir)
+{
+	for (int walk = 1;; walk++)
+	{
+		HyDirectory again;
+		Buffer buffer;
+		BlockNumber head;
+
+		if (walk <= WALKS_MAX)
+		{
+			read_entries(rel, read_head(rel, dir), dir);
+			(void) read_head(rel, &again);
+			if (again.moves == dir->moves && again.file_id == dir->file_id)
+				break;
+			pfree(dir->entries);
+			continue;
+		}
+		/* nobody changes it now */
+		buffer = ReadBuffer(rel, 0);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		head = head_of(rel, buffer, dir);
+		read_entries(rel, head, dir);
+		UnlockReleaseBuffer(buffer);
+		break;
 	}
 	qsort(dir->entries, dir->entry_count, sizeof(HyDirEntry), compare_entries);
 	build_runs(rel, dir);
@@ -349,24 +402,14 @@ const HyDirectory *
 hy_directory(Relation rel)
 {
 	HyCached *cached;
-	Buffer buffer;
-	const HyMeta *meta;
 	HyDirectory dir = { 0 };
-	BlockNumber head;
 	MemoryContext context;
 	MemoryContext old;
 
 	/* a file that was made holds a metapage for ever: no need to ask the kernel each time */
 	if (!hy_block_exists(rel, 0))
 		return &empty_directory;
-	buffer = om_read_recent(rel, 0);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	meta = meta_of(rel, buffer);
-	dir.file_id = meta->file_id;
-	dir.generation = meta->generation;
-	head = meta->directory_head;
-	UnlockReleaseBuffer(buffer);
-
+	(void) read_head(rel, &dir);
 	cached = cache_lookup(rel);
 	if (cached->context != NULL && cached->dir.file_id == dir.file_id &&
 		cached->dir.generation == dir.generation)
@@ -376,7 +419,7 @@ hy_directory(Relation rel)
 	context =
 		AllocSetContextCreate(CurrentMemoryContext, "omendb directory", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	read_chain(rel, head, &dir);
+	read_chain(rel, &dir);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, cache_context);
 	if (cached->context != NULL)
@@ -418,7 +461,7 @@ hy_directory_find(const HyDirectory *dir, uint64 row)
 	if (low == 0)
 		return NULL;
 	low--;
-	if (row - dir->entries[low].entry.first_row >= dir->entries[low].entry.rows)
+	if (row - dir->entries[low].entry.first_row >= hy_span(&dir->entries[low].entry))
 		return NULL;
 	return &dir->entries[low];
 }
@@ -439,185 +482,6 @@ hy_directory_run_after(const HyRun *runs, uint32 run_count, BlockNumber block)
 			high = middle;
 	}
 	return low;
-}
-
-/* ---- changing the directory ---- */
-
-void
-hy_change_begin(HyChange *change, Relation rel)
-{
-	change->rel = rel;
-	change->other_buffer = InvalidBuffer;
-	change->other_patch = NULL;
-	change->meta_buffer = ReadBuffer(rel, 0);
-	LockBuffer(change->meta_buffer, BUFFER_LOCK_EXCLUSIVE);
-	change->meta = *meta_of(rel, change->meta_buffer);
-}
-
-void
-hy_change_end(HyChange *change)
-{
-	UnlockReleaseBuffer(change->meta_buffer);
-}
-
-/* log what differs between change->meta and the page; entries: the directory changes, too */
-static void
-patch_meta(HyChange *change, HyPatch *patch, bool entries)
-{
-	const HyMeta *old =
-		(const HyMeta *) ((const char *) BufferGetPage(change->meta_buffer) + RG_PAGE_PAYLOAD_OFF);
-	const HyMeta *new = &change->meta;
-	int last = HY_COLUMNS_MAX;
-
-	change->meta.generation = old->generation + (entries ? 1 : 0);
-	hy_patch_begin(patch);
-	hy_patch_add(patch, RG_PAGE_PAYLOAD_OFF, new, offsetof(HyMeta, column_units));
-	while (last > 0 && new->column_units[last - 1] == old->column_units[last - 1])
-		last--;
-	if (last > 0)
-		hy_patch_add(patch, RG_PAGE_PAYLOAD_OFF + offsetof(HyMeta, column_units), new->column_units,
-					 (uint32) (last * sizeof(uint32)));
-	if (memcmp(&new->report, &old->report, sizeof(HyFreezeReport)) != 0)
-		hy_patch_add(patch, RG_PAGE_PAYLOAD_OFF + offsetof(HyMeta, report), &new->report,
-					 sizeof(HyFreezeReport));
-}
-
-void
-hy_change_commit(HyChange *change, HyRecord record, BlockNumber block, const uint32 *slots,
-				 const HyEntry *entries, int count)
-{
-	OmWal wal;
-	HyPatch *meta_patch = palloc(sizeof(HyPatch));
-	HyPatch *entry_patch = palloc(sizeof(HyPatch));
-	Buffer buffer = InvalidBuffer;
-	BlockNumber next;
-
-	om_wal_begin(&wal, change->rel, OM_WAL_HYBRID, (uint8) record);
-	patch_meta(change, meta_patch, count > 0);
-	hy_patch_add_to_wal(&wal, change->meta_buffer, meta_patch, false);
-	if (count > 0)
-	{
-		buffer = read_directory_page(change->rel, block);
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		(void) entries_of(change->rel, buffer, &next);
-		hy_patch_begin(entry_patch);
-		for (int i = 0; i < count; i++)
-			hy_patch_add(entry_patch, RG_PAGE_PAYLOAD_OFF + slots[i] * (uint32) sizeof(HyEntry),
-						 &entries[i], sizeof(HyEntry));
-		hy_patch_add_to_wal(&wal, buffer, entry_patch, false);
-	}
-	if (change->other_patch != NULL)
-		hy_patch_add_to_wal(&wal, change->other_buffer, change->other_patch, false);
-	om_wal_commit(&wal);
-	if (BufferIsValid(buffer))
-		UnlockReleaseBuffer(buffer);
-	pfree(meta_patch);
-	pfree(entry_patch);
-}
-
-void
-hy_change_read(HyChange *change, BlockNumber block, uint32 slot, HyEntry *entry)
-{
-	Buffer buffer = read_directory_page(change->rel, block);
-	BlockNumber next;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	*entry = entries_of(change->rel, buffer, &next)[slot];
-	UnlockReleaseBuffer(buffer);
-}
-
-bool
-hy_change_find_empty(HyChange *change, BlockNumber *block, uint32 *slot)
-{
-	BlockNumber at = change->meta.directory_hint;
-	bool first = true;
-	uint32 index = 0;
-
-	while (at != InvalidBlockNumber)
-	{
-		Buffer buffer = read_directory_page(change->rel, at);
-		BlockNumber next;
-		const HyEntry *entries;
-
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		entries = entries_of(change->rel, buffer, &next);
-		/* the hint may be any page of the chain */
-		if (first)
-			index = hy_page_header((const char *) BufferGetPage(buffer))->index;
-		first = false;
-		check_position(change->rel, buffer, index++);
-		for (uint32 i = 0; i < HY_ENTRIES_PER_PAGE; i++)
-			if (entries[i].state == HY_EMPTY)
-			{
-				UnlockReleaseBuffer(buffer);
-				*block = at;
-				*slot = i;
-				change->meta.directory_hint = at;
-				return true;
-			}
-		UnlockReleaseBuffer(buffer);
-		at = next;
-	}
-	return false;
-}
-
-void
-hy_directory_extend(Relation rel)
-{
-	HyChange change;
-	OmWal wal;
-	HyPatch *meta_patch = palloc(sizeof(HyPatch));
-	HyPatch *page_patch = palloc(sizeof(HyPatch));
-	HyPatch *tail_patch = palloc(sizeof(HyPatch));
-	Buffer buffer;
-	Buffer tail = InvalidBuffer;
-	BlockNumber block;
-	uint32 index = 0;
-	HyEntry entry = { .state = HY_SYSTEM, .pages = 1 };
-
-	buffer = om_extend_run(rel);
-	block = BufferGetBlockNumber(buffer);
-	hy_change_begin(&change, rel);
-	if (change.meta.directory_tail != InvalidBlockNumber)
-	{
-		BlockNumber next;
-
-		tail = read_directory_page(rel, change.meta.directory_tail);
-		LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
-		(void) entries_of(rel, tail, &next);
-		if (next != InvalidBlockNumber)
-			hy_corrupted(rel, change.meta.directory_tail, "last directory page has a successor");
-		index = hy_page_header((const char *) BufferGetPage(tail))->index + 1;
-		hy_patch_begin(tail_patch);
-		hy_patch_add(tail_patch, RG_PAGE_HEADER_OFF + offsetof(RgPageHeader, next), &block,
-					 sizeof(block));
-	}
-	else
-		change.meta.directory_head = block;
-	change.meta.directory_tail = block;
-	change.meta.directory_hint = block;
-	change.meta.opaque_pages++;
-
-	entry.start = block;
-	entry.dead_bitmap = entry.row_map = entry.number_map = InvalidBlockNumber;
-	hy_patch_begin_init(page_patch, RG_PAGE_DIRECTORY, index);
-	hy_patch_add(page_patch, RG_PAGE_PAYLOAD_OFF, &entry, sizeof(entry));
-
-	om_wal_begin(&wal, rel, OM_WAL_HYBRID, HY_REC_DIRECTORY);
-	patch_meta(&change, meta_patch, true);
-	hy_patch_add_to_wal(&wal, change.meta_buffer, meta_patch, false);
-	hy_patch_add_to_wal(&wal, buffer, page_patch, true);
-	if (BufferIsValid(tail))
-		hy_patch_add_to_wal(&wal, tail, tail_patch, false);
-	om_wal_commit(&wal);
-
-	if (BufferIsValid(tail))
-		UnlockReleaseBuffer(tail);
-	hy_change_end(&change);
-	UnlockReleaseBuffer(buffer);
-	pfree(meta_patch);
-	pfree(page_patch);
-	pfree(tail_patch);
 }
 
 void

@@ -34,6 +34,7 @@ typedef struct HyDirectory
 {
 	uint64 file_id;
 	uint64 generation;
+	uint64 moves;		/* as in the metapage: while it is the same, entries stay in their slots */
 	uint32 group_count; /* entries[0 .. group_count): state GROUP, ascending first_row */
 	uint32 entry_count; /* all entries that are not EMPTY */
 	HyDirEntry *entries;
@@ -49,7 +50,7 @@ typedef struct HyDirectory
  */
 extern const HyDirectory *hy_directory(Relation rel);
 
-/* entry of the group holding row `row`, or NULL */
+/* entry of the group that covers row number `row`, or NULL */
 extern const HyDirEntry *hy_directory_find(const HyDirectory *dir, uint64 row);
 
 /* the first run that ends behind `block`: index into runs, or run_count */
@@ -64,6 +65,9 @@ extern bool hy_block_exists(Relation rel, BlockNumber block);
 /* contents of a new table's metapage in `page` */
 extern void hy_meta_page_init(char *page);
 
+/* pages of one record besides the metapage and a directory page */
+#define HY_CHANGE_OTHERS 2
+
 /*
  * Exclusive access to the directory.  The metapage stays exclusively locked
  * from begin to end/abort; errors release it as they release any buffer lock.
@@ -73,9 +77,10 @@ typedef struct HyChange
 	Relation rel;
 	Buffer meta_buffer;
 	HyMeta meta; /* copy: change it, commit logs it */
-	/* another opaque page, exclusively locked, and a PATCH op for it: into the same record */
-	Buffer other_buffer;
-	const struct HyPatch *other_patch;
+	/* other opaque pages, exclusively locked, and a PATCH op for each: into the same record */
+	int other_count;
+	Buffer other_buffers[HY_CHANGE_OTHERS];
+	const struct HyPatch *other_patches[HY_CHANGE_OTHERS];
 } HyChange;
 
 extern void hy_change_begin(HyChange *change, Relation rel);
@@ -88,6 +93,26 @@ extern void hy_change_commit(HyChange *change, HyRecord record, BlockNumber bloc
 							 const uint32 *slots, const HyEntry *entries, int count);
 extern void hy_change_end(HyChange *change);
 
+/* add a page to the record: exclusively locked by the caller, who keeps `patch` until the record is written */
+extern void hy_change_add(HyChange *change, Buffer buffer, const struct HyPatch *patch);
+
+/* an entry to be changed, where it stands and what it becomes */
+typedef struct HyDirChange
+{
+	BlockNumber block;
+	uint32 slot;
+	HyEntry entry;
+} HyDirChange;
+
+/* entries of at most two directory pages that a record changes: HY_CHANGE_OTHERS less one for each page behind the first */
+#define HY_SWAP_ENTRIES 3
+
+/*
+ * As hy_change_commit, for entries that stand on up to two directory pages: `moves` grows, too, so that whoever has
+ * read only one of the pages when it happened reads them again.
+ */
+extern void hy_change_swap(HyChange *change, const HyDirChange *entries, int count);
+
 /* read an entry under the directory's lock */
 extern void hy_change_read(HyChange *change, BlockNumber block, uint32 slot, HyEntry *entry);
 
@@ -96,7 +121,15 @@ extern void hy_change_read(HyChange *change, BlockNumber block, uint32 slot, HyE
  * hy_directory_extend, holding the extension lock.
  */
 extern bool hy_change_find_empty(HyChange *change, BlockNumber *block, uint32 *slot);
+/* likewise, on this page of the directory */
+extern bool hy_change_find_empty_on(HyChange *change, BlockNumber block, uint32 *slot);
 extern void hy_directory_extend(Relation rel);
+
+/*
+ * Move a page of the directory into `target`, a pinned heap page that looks empty; false: that is not possible now, for it is in use, or
+ * somebody is about to publish an entry of the directory's page.  That stays as it is, in no run.  The caller holds the extension lock.
+ */
+extern bool hy_directory_move(Relation rel, BlockNumber block, Buffer target);
 
 /* forget the cached copy: its file is being rewritten in place */
 extern void hy_directory_forget(Relation rel);

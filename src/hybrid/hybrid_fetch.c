@@ -26,6 +26,7 @@
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_mark.h"
+#include "hybrid/hybrid_number.h"
 #include "hybrid/hybrid_modify.h"
 #include "hybrid/hybrid_slot.h"
 #include "hybrid/hybrid_tid.h"
@@ -117,7 +118,7 @@ cold_fetch_end(HyColdFetch *fetch)
 static inline bool
 holds_row(const HyEntry *entry, uint64 row)
 {
-	return row >= entry->first_row && row - entry->first_row < entry->rows;
+	return row >= entry->first_row && row - entry->first_row < hy_span(entry);
 }
 
 /* a group with the row that this snapshot has seen, or NULL */
@@ -197,8 +198,12 @@ cold_fetch_seek(HyColdFetch *fetch, uint64 row, Snapshot snapshot, bool *all_dea
 		fetch->values = AllocSetContextCreate(fetch->parent, "omendb values", ALLOCSET_SMALL_SIZES);
 	else
 		MemoryContextReset(fetch->values);
-	fetch->row = (uint32) (row - fetch->entry.first_row);
-	return true;
+	if (hy_row_position(fetch->rel, &fetch->entry, row, &fetch->row))
+		return true;
+	/* left out when its group was rewritten: of a group without headers nobody has looked */
+	if (all_dead != NULL)
+		*all_dead = true;
+	return false;
 }
 
 /* ---- single rows ---- */
@@ -209,11 +214,13 @@ hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTableSlot *slot)
 	const HyDirEntry *found = hy_directory_find(hy_directory(rel), row);
 	HyColdFetch *fetch;
 	HyEntry entry;
+	uint32 position;
 
 	if (found == NULL)
 		return false;
 	entry = found->entry;
-	if (snapshot != NULL && !hy_cold_visible(rel, &entry, row, snapshot, NULL))
+	if ((snapshot != NULL && !hy_cold_visible(rel, &entry, row, snapshot, NULL)) ||
+		!hy_row_position(rel, &entry, row, &position))
 		return false;
 	/* with the slot, which refers to it until all values are there or an error ends that */
 	fetch = MemoryContextAlloc(slot->tts_mcxt, sizeof(HyColdFetch));
@@ -222,7 +229,7 @@ hy_fetch_cold(Relation rel, uint64 row, Snapshot snapshot, TupleTableSlot *slot)
 	fetch->cold.xmin = cold_fetch_xmin;
 	fetch->rel = rel;
 	fetch->entry = entry;
-	fetch->row = (uint32) (row - entry.first_row);
+	fetch->row = position;
 	fetch->values = AllocSetContextCreate(slot->tts_mcxt, "omendb values", ALLOCSET_SMALL_SIZES);
 	hy_slot_store_cold(slot, &fetch->cold, RelationGetRelid(rel), row, entry.xmin, entry.cmin);
 	ExecMaterializeSlot(slot);
@@ -236,14 +243,18 @@ hy_fetch_columns(Relation rel, const HyEntry *entry, uint64 row, const bool *nee
 				 bool *nulls)
 {
 	RgGroup *group = hy_kept_open(rel, entry);
+	uint32 position;
 
-	rg_prefetch(group, needed, 0, RelationGetDescr(rel)->natts, (uint32) (row - entry->first_row));
+	if (!rg_find_number(group, (uint32) (row - entry->first_row), &position))
+		elog(ERROR, "row " UINT64_FORMAT " of table \"%s\" is gone", row,
+			 RelationGetRelationName(rel));
+	rg_prefetch(group, needed, 0, RelationGetDescr(rel)->natts, position);
 	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
 	{
 		values[i] = (Datum) 0;
 		nulls[i] = true;
 		if (needed == NULL || needed[i])
-			values[i] = rg_value(group, i, (uint32) (row - entry->first_row), &nulls[i]);
+			values[i] = rg_value(group, i, position, &nulls[i]);
 	}
 	hy_kept_done();
 }

@@ -18,7 +18,10 @@
 #define HY_PAGE_ID 0xFFA2
 
 #define HY_MAGIC 0x59484D4F /* "OMHY" */
-#define HY_VERSION 1
+/*
+ * 2: a group may have moved, and has left a superseded root behind.  A table has version 1 until then, which is read, too.
+ */
+#define HY_VERSION 2
 
 /* attributes of a table, core's MaxHeapAttributeNumber */
 #define HY_COLUMNS_MAX 1600
@@ -100,8 +103,10 @@ typedef struct HyMeta
 	uint64 hot_pages;
 	uint64 hot_rows;
 	uint32 oldest_xid; /* no entry has an older xid to look up; invalid = there is none */
-	uint32 reserved0;
-	uint64 reserved[8]; /* zero */
+	uint32 cut_at; /* the least number of blocks that the file was ever cut to; 0 = it never was */
+	/* grows with every change that takes a group's place or name from one entry to another: see read_chain */
+	uint64 moves;
+	uint64 reserved[7]; /* zero */
 	uint32 column_units[HY_COLUMNS_MAX];
 	HyFreezeReport report;
 } HyMeta;
@@ -151,7 +156,9 @@ typedef enum HyState
 #define HY_FLAG_FREEZER 0x0008
 /* FREE: snapshots have read rows of it, those of standbys, too, which must be gone before its pages are used again */
 #define HY_FLAG_READ 0x0010
-#define HY_FLAGS_VALID 0x001F
+/* GROUP: rewritten without some of its rows, so not every row number from first_row on is one of it */
+#define HY_FLAG_HOLES 0x0020
+#define HY_FLAGS_VALID 0x003F
 
 /* 128 bytes; entry i of a directory page stands at RG_PAGE_PAYLOAD_OFF + i * 128 */
 typedef struct HyEntry
@@ -174,13 +181,25 @@ typedef struct HyEntry
 	uint32 headers;
 	/* reserved for later: heads of page chains, InvalidBlockNumber = none */
 	uint32 dead_bitmap;
-	uint32 row_map;		/* GROUP: block of the row map's root, a page of the run */
-	uint32 number_map;	/* row number -> position, for groups with holes */
-	uint32 reclaimed;	/* dead rows of the group that no index refers to any more */
-	uint32 reserved[8]; /* zero */
+	uint32 row_map;	   /* GROUP: block of the row map's root, a page of the run */
+	uint32 number_map; /* row number -> position, for groups with holes */
+	uint32 reclaimed;  /* dead rows of the group that no index refers to any more */
+	uint32
+		span; /* HOLES: row numbers that it covers, at least as many as rows; else 0, which is as many */
+	uint32 reserved[7]; /* zero */
 } HyEntry;
 
 StaticAssertDecl(sizeof(HyEntry) == 128, "HyEntry is 128 bytes on disk");
+
+/* limit of a group's span */
+#define HY_SPAN_MAX (4 * RG_ROWS_MAX)
+
+/* row numbers of a group: [first_row, first_row + hy_span) */
+static inline uint32
+hy_span(const HyEntry *entry)
+{
+	return (entry->flags & HY_FLAG_HOLES) != 0 ? entry->span : entry->rows;
+}
 
 #define HY_ENTRIES_PER_PAGE (RG_PAGE_PAYLOAD / sizeof(HyEntry))
 
@@ -191,15 +210,19 @@ StaticAssertDecl(sizeof(HyEntry) == 128, "HyEntry is 128 bytes on disk");
  */
 #define HY_MAP_ROWS ((RG_PAGE_PAYLOAD - 16) / 10)
 
+/* the group has another root by now, that of its new run, and this one never changes again */
+#define HY_MAP_SUPERSEDED 0x0001
+#define HY_MAP_FLAGS_VALID 0x0001
+
 /* at RG_PAGE_PAYLOAD_OFF of a page of kind RG_PAGE_MAP */
 typedef struct HyMapRoot
 {
 	uint32 dense;	 /* first page of the dense map, or InvalidBlockNumber */
 	uint32 removals; /* counts entries taken away */
 	uint16 count;	 /* entries of the list, those taken away too: never falls */
-	uint16 reserved0;
+	uint16 flags;	 /* HY_MAP_* */
 	uint32 reserved1;
-	uint32 rows[HY_MAP_ROWS];	 /* in the group, from 0 */
+	uint32 rows[HY_MAP_ROWS];	 /* row numbers less the group's first_row */
 	uint16 tids[HY_MAP_ROWS][3]; /* ItemPointerData; offset 0 = taken away */
 } HyMapRoot;
 
@@ -249,14 +272,16 @@ typedef enum HyOp
 /* names of records, for the error context */
 typedef enum HyRecord
 {
-	HY_REC_RESERVE = 1,	  /* meta, directory page */
-	HY_REC_PUBLISH = 2,	  /* meta, directory page */
-	HY_REC_DIRECTORY = 3, /* meta, new directory page, old last one */
-	HY_REC_VACUUM = 4,	  /* meta, directory page */
-	HY_REC_MAP_ADD = 5,	  /* page of a row map */
-	HY_REC_MAP_PAGE = 6,  /* new page of a dense map */
-	HY_REC_MAP = 7,		  /* meta, directory page, root of a row map */
-	HY_REC_MAP_REMOVE = 8 /* page of a row map */
+	HY_REC_RESERVE = 1,	   /* meta, directory page */
+	HY_REC_PUBLISH = 2,	   /* meta, directory page */
+	HY_REC_DIRECTORY = 3,  /* meta, new directory page, old last one */
+	HY_REC_VACUUM = 4,	   /* meta, directory page */
+	HY_REC_MAP_ADD = 5,	   /* page of a row map */
+	HY_REC_MAP_PAGE = 6,   /* new page of a dense map */
+	HY_REC_MAP = 7,		   /* meta, directory page, root of a row map */
+	HY_REC_MAP_REMOVE = 8, /* page of a row map */
+	HY_REC_MOVE = 9,	   /* meta, one or two directory pages, superseded roots of row maps */
+	HY_REC_MAP_FOLD = 10   /* page of a row map */
 } HyRecord;
 
 #endif

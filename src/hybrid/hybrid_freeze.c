@@ -670,7 +670,7 @@ bury(Freezer *fr)
 		while (full)
 		{
 			CHECK_FOR_INTERRUPTS();
-			if (!hy_map_lock(fr->rel, &fr->entry, row, &place))
+			if (hy_map_lock(fr->rel, &fr->entry, row, &place) != HY_MAP_LOCKED)
 				elog(ERROR, "row %u of a new row group of table \"%s\" is in its row map already",
 					 row, RelationGetRelationName(fr->rel));
 			full = place.full;

@@ -27,6 +27,7 @@
 #include "hybrid/hybrid_fetch.h"
 #include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_map.h"
+#include "hybrid/hybrid_number.h"
 #include "hybrid/hybrid_visible.h"
 
 #define WORD_BYTES ((uint32) sizeof(uint64))
@@ -42,9 +43,7 @@ hy_header_at(Relation rel, Buffer buffer, const ItemPointerData *tid, uint64 row
 
 	if (PageIsNew(page))
 		return false;
-	/* an opaque page: without room */
-	if (((PageHeader) page)->pd_upper <= SizeOfPageHeaderData)
-		hy_corrupted(rel, BufferGetBlockNumber(buffer), "row map leads to a page of a row group");
+	/* an opaque page, too: made of one that was empty, the header having been pruned */
 	if (offset > PageGetMaxOffsetNumber(page))
 		return false;
 	item = PageGetItemId(page, offset);
@@ -61,9 +60,9 @@ hy_header_at(Relation rel, Buffer buffer, const ItemPointerData *tid, uint64 row
 	return hy_header_row(tuple->t_data) == row;
 }
 
-/* the row's position in its group */
+/* the row's number in its group, which is the map's key */
 static inline uint32
-position(const HyEntry *entry, uint64 row)
+key_of(const HyEntry *entry, uint64 row)
 {
 	return (uint32) (row - entry->first_row);
 }
@@ -75,45 +74,83 @@ same_answer(const HyMapAnswer *a, const HyMapAnswer *b)
 		   (!a->found || memcmp(&a->tid, &b->tid, sizeof(a->tid)) == 0);
 }
 
-/* the heap page that a map leads to, share-locked */
+/* the heap page that a map leads to, share-locked; InvalidBuffer: it was empty, and has been cut off */
 static Buffer
 lock_header_page(Relation rel, const HyEntry *entry, BlockNumber block)
 {
 	Buffer buffer;
 
+	if (block >= HY_COLD_BLOCK)
+		hy_corrupted(rel, entry->row_map, "row map leads to an impossible page");
 	if (!hy_block_exists(rel, block))
-		hy_corrupted(rel, entry->row_map, "row map leads to a page behind the end of the file");
+	{
+		HyMeta meta;
+
+		/* a file that is shorter than we have made it is damaged */
+		if (!hy_meta_read(rel, &meta) || meta.cut_at == 0 || block < meta.cut_at)
+			hy_corrupted(rel, entry->row_map, "row map leads to a page behind the end of the file");
+		return InvalidBuffer;
+	}
 	buffer = om_read_recent(rel, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	return buffer;
 }
 
-HyHeaderState
-hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple, Buffer *buffer)
+/* what the map says of a row, *entry being made that of now; false: the row has been left out of its group */
+static bool
+find_in_map(Relation rel, HyEntry *entry, uint64 row, HyMapAnswer *answer)
+{
+	for (;;)
+	{
+		*answer = hy_map_find(rel, entry, key_of(entry, row));
+		if (!answer->superseded)
+			return true;
+		CHECK_FOR_INTERRUPTS();
+		if (!hy_map_renew(rel, entry, row))
+			return false;
+	}
+}
+
+/* hy_header_look, which makes *entry that of now */
+static HyHeaderState
+look(Relation rel, HyEntry *entry, uint64 row, HeapTuple tuple, Buffer *buffer)
 {
 	HyMapAnswer answer;
 	HyMapAnswer again;
 
 	if (entry->row_map == InvalidBlockNumber)
 		return HY_HEADER_NONE;
-	again = hy_map_find(rel, entry, position(entry, row));
+	if (!find_in_map(rel, entry, row, &again))
+		return HY_HEADER_GONE;
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
 		answer = again;
 		if (!answer.found)
-			return HY_HEADER_NONE;
+			return hy_row_exists(rel, entry, row) ? HY_HEADER_NONE : HY_HEADER_GONE;
 		if (hy_tid_is_dead(&answer.tid))
 			return HY_HEADER_GONE;
 		*buffer = lock_header_page(rel, entry, ItemPointerGetBlockNumber(&answer.tid));
-		if (hy_header_at(rel, *buffer, &answer.tid, row, tuple))
-			return HY_HEADER_THERE;
-		UnlockReleaseBuffer(*buffer);
-		*buffer = InvalidBuffer;
+		if (BufferIsValid(*buffer))
+		{
+			if (hy_header_at(rel, *buffer, &answer.tid, row, tuple))
+				return HY_HEADER_THERE;
+			UnlockReleaseBuffer(*buffer);
+			*buffer = InvalidBuffer;
+		}
 		/* it may have been taken away since, and made again elsewhere */
-		again = hy_map_find(rel, entry, position(entry, row));
+		if (!find_in_map(rel, entry, row, &again))
+			return HY_HEADER_GONE;
 	} while (!same_answer(&answer, &again));
 	return HY_HEADER_GONE;
+}
+
+HyHeaderState
+hy_header_look(Relation rel, const HyEntry *entry, uint64 row, HeapTuple tuple, Buffer *buffer)
+{
+	HyEntry now = *entry;
+
+	return look(rel, &now, row, tuple, buffer);
 }
 
 bool
@@ -194,7 +231,7 @@ hy_rows_visible(Relation rel, const HyEntry *entry, const HyMapItem *items, uint
 
 	for (uint32 i = 0; i < count; i++)
 	{
-		uint32 at = items[i].row - from;
+		uint32 at = items[i].position - from;
 		BlockNumber block = ItemPointerGetBlockNumber(&items[i].tid);
 		HeapTupleData tuple;
 		bool visible;
@@ -215,7 +252,8 @@ hy_rows_visible(Relation rel, const HyEntry *entry, const HyMapItem *items, uint
 			CHECK_FOR_INTERRUPTS();
 			buffer = lock_header_page(rel, entry, block);
 		}
-		if (hy_header_at(rel, buffer, &items[i].tid, entry->first_row + items[i].row, &tuple))
+		if (BufferIsValid(buffer) &&
+			hy_header_at(rel, buffer, &items[i].tid, entry->first_row + items[i].row, &tuple))
 		{
 			touched[at / 64] |= UINT64CONST(1) << (at % 64);
 			visible = header_visible(rel, &tuple, buffer, snapshot);
@@ -223,7 +261,8 @@ hy_rows_visible(Relation rel, const HyEntry *entry, const HyMapItem *items, uint
 		else
 		{
 			/* the slow way, which looks at the map again */
-			UnlockReleaseBuffer(buffer);
+			if (BufferIsValid(buffer))
+				UnlockReleaseBuffer(buffer);
 			buffer = InvalidBuffer;
 			visible = hy_row_visible(rel, entry, entry->first_row + items[i].row, snapshot, NULL);
 		}
@@ -409,7 +448,7 @@ put_header(Relation rel, HeapTuple header, Buffer buffer, Buffer vm_buffer)
 	END_CRIT_SECTION();
 }
 
-/* false: somebody else made it meanwhile, or the map had to grow: look again */
+/* false: somebody else made it meanwhile, the map had to grow, or is superseded: look again */
 static bool
 make_header(Relation rel, const HyEntry *entry, uint64 row, ItemPointer tid, Buffer *pin)
 {
@@ -423,7 +462,7 @@ make_header(Relation rel, const HyEntry *entry, uint64 row, ItemPointer tid, Buf
 	set_maker(header->t_data, entry);
 	STOP_POINT("hybrid_header_formed");
 	buffer = om_buffer_for_tuple(rel, header->t_len, &vm_buffer);
-	if (hy_map_lock(rel, entry, position(entry, row), &place))
+	if (hy_map_lock(rel, entry, key_of(entry, row), &place) == HY_MAP_LOCKED)
 	{
 		full = place.full;
 		if (!full)
@@ -454,6 +493,7 @@ bool
 hy_header_get(Relation rel, const HyEntry *entry, uint64 row, ItemPointer tid, Buffer *pin)
 {
 	HeapTupleData tuple;
+	HyEntry now = *entry;
 
 	if (entry->row_map == InvalidBlockNumber)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -463,7 +503,7 @@ hy_header_get(Relation rel, const HyEntry *entry, uint64 row, ItemPointer tid, B
 						errhint("Rewrite the table with VACUUM FULL.")));
 	for (;;)
 	{
-		switch (hy_header_look(rel, entry, row, &tuple, pin))
+		switch (look(rel, &now, row, &tuple, pin))
 		{
 			case HY_HEADER_GONE:
 				return false;
@@ -473,7 +513,7 @@ hy_header_get(Relation rel, const HyEntry *entry, uint64 row, ItemPointer tid, B
 				LockBuffer(*pin, BUFFER_LOCK_UNLOCK);
 				return true;
 			case HY_HEADER_NONE:
-				if (make_header(rel, entry, row, tid, pin))
+				if (make_header(rel, &now, row, tid, pin))
 				{
 					STOP_POINT("hybrid_header_made");
 					return true;

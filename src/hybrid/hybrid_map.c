@@ -4,11 +4,13 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
 #include "base/heap_pin.h"
+#include "base/pg_compat.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_wal.h"
@@ -53,6 +55,8 @@ root_of(Relation rel, Buffer buffer)
 
 	if (root->count > HY_MAP_ROWS)
 		hy_corrupted(rel, BufferGetBlockNumber(buffer), "row map has too many entries");
+	if ((root->flags & ~HY_MAP_FLAGS_VALID) != 0)
+		hy_corrupted(rel, BufferGetBlockNumber(buffer), "row map has unknown flags");
 	return root;
 }
 
@@ -99,6 +103,20 @@ find_in_list(const HyMapRoot *root, uint32 row)
 	return -1;
 }
 
+bool
+hy_map_renew(Relation rel, HyEntry *entry, uint64 row)
+{
+	const HyDirEntry *found = hy_directory_find(hy_directory(rel), row);
+
+	if (found == NULL)
+		return false;
+	/* flag and entry came in one record, so the directory of now cannot lead to the same root */
+	if (found->entry.row_map == entry->row_map)
+		hy_corrupted(rel, entry->row_map, "row map is superseded, but the directory leads to it");
+	*entry = found->entry;
+	return true;
+}
+
 /* ---- reading ---- */
 
 HyMapAnswer
@@ -110,6 +128,12 @@ hy_map_find(Relation rel, const HyEntry *entry, uint32 row)
 	BlockNumber dense = root->dense;
 	int at = find_in_list(root, row);
 
+	if ((root->flags & HY_MAP_SUPERSEDED) != 0)
+	{
+		UnlockReleaseBuffer(buffer);
+		answer.superseded = true;
+		return answer;
+	}
 	if (at >= 0)
 		get_tid(root->tids[at], &answer.tid);
 	answer.found = at >= 0 && ItemPointerIsValid(&answer.tid);
@@ -133,14 +157,16 @@ bool
 hy_map_any(Relation rel, const HyEntry *entry)
 {
 	Buffer buffer;
+	const HyMapRoot *root;
 	bool any;
 
 	/* made before there were headers */
 	if (entry->row_map == InvalidBlockNumber)
 		return false;
 	buffer = lock_root(rel, entry, BUFFER_LOCK_SHARE);
+	root = root_of(rel, buffer);
 	/* a dense map comes when the list is full */
-	any = root_of(rel, buffer)->count > 0;
+	any = root->count > 0 || (root->flags & HY_MAP_SUPERSEDED) != 0;
 	UnlockReleaseBuffer(buffer);
 	return any;
 }
@@ -162,7 +188,7 @@ list_dense(const HyMapDense *page, uint32 vector, uint32 from, uint32 to, HyMapI
 	for (uint32 i = 0; i < COL_VECTOR_ROWS; i++)
 	{
 		uint32 row = vector * COL_VECTOR_ROWS + i;
-		HyMapItem item = { .row = row };
+		HyMapItem item = { .row = row, .position = row };
 
 		get_tid(page->tids[i], &item.tid);
 		if (row >= from && row < to && ItemPointerIsValid(&item.tid))
@@ -172,7 +198,8 @@ list_dense(const HyMapDense *page, uint32 vector, uint32 from, uint32 to, HyMapI
 }
 
 uint32
-hy_map_list(Relation rel, const HyEntry *entry, uint32 from, uint32 to, HyMapItem **items)
+hy_map_list(Relation rel, const HyEntry *entry, uint32 from, uint32 to, HyMapItem **items,
+			bool *superseded)
 {
 	Buffer buffer;
 	const HyMapRoot *root;
@@ -181,11 +208,19 @@ hy_map_list(Relation rel, const HyEntry *entry, uint32 from, uint32 to, HyMapIte
 	uint32 room;
 
 	*items = NULL;
+	if (superseded != NULL)
+		*superseded = false;
 	if (entry->row_map == InvalidBlockNumber || from >= to)
 		return 0;
 	buffer = lock_root(rel, entry, BUFFER_LOCK_SHARE);
 	root = root_of(rel, buffer);
 	dense = root->dense;
+	if ((root->flags & HY_MAP_SUPERSEDED) != 0)
+	{
+		if (superseded == NULL)
+			hy_corrupted(rel, entry->row_map, "directory leads to a row map that is superseded");
+		*superseded = true;
+	}
 	if (root->count == 0)
 	{
 		UnlockReleaseBuffer(buffer);
@@ -195,7 +230,7 @@ hy_map_list(Relation rel, const HyEntry *entry, uint32 from, uint32 to, HyMapIte
 	*items = palloc(room * sizeof(HyMapItem));
 	for (uint32 i = 0; i < root->count; i++)
 	{
-		HyMapItem item = { .row = root->rows[i] };
+		HyMapItem item = { .row = root->rows[i], .position = root->rows[i] };
 
 		get_tid(root->tids[i], &item.tid);
 		if (item.row >= from && item.row < to && ItemPointerIsValid(&item.tid))
@@ -221,47 +256,58 @@ hy_map_list(Relation rel, const HyEntry *entry, uint32 from, uint32 to, HyMapIte
 /* ---- writing ---- */
 
 /*
- * Lock the page that has the row's entry, or would take it, exclusively; returns what the entry says, an invalid TID if
- * there is none.
+ * Lock the page that has the row's entry, or would take it, exclusively; *tid is what the entry says, an invalid TID if
+ * there is none.  False: the map is superseded, and nothing is locked.
  */
-static ItemPointerData
-lock_place(Relation rel, const HyEntry *entry, uint32 row, HyMapPlace *place)
+static bool
+lock_place(Relation rel, const HyEntry *entry, uint32 row, HyMapPlace *place, ItemPointer tid)
 {
 	const HyMapRoot *root;
-	BlockNumber dense;
-	ItemPointerData tid;
 
-	ItemPointerSetInvalid(&tid);
 	place->row = row;
-	place->dense = false;
-	place->buffer = lock_root(rel, entry, BUFFER_LOCK_EXCLUSIVE);
-	root = root_of(rel, place->buffer);
-	dense = root->dense;
-	place->at = find_in_list(root, row);
-	if (place->at >= 0)
-		get_tid(root->tids[place->at], &tid);
-	place->full = root->count == HY_MAP_ROWS;
-	if (!ItemPointerIsValid(&tid) && dense != InvalidBlockNumber)
+	place->root = InvalidBuffer;
+	for (place->dense = false;;)
 	{
-		/* nothing is added to the list any more, so it can be let go */
+		ItemPointerSetInvalid(tid);
+		place->buffer =
+			lock_root(rel, entry, place->dense ? BUFFER_LOCK_SHARE : BUFFER_LOCK_EXCLUSIVE);
+		root = root_of(rel, place->buffer);
+		if ((root->flags & HY_MAP_SUPERSEDED) != 0)
+		{
+			hy_map_unlock(place);
+			return false;
+		}
+		place->at = find_in_list(root, row);
+		if (place->at >= 0)
+			get_tid(root->tids[place->at], tid);
+		place->full = root->count == HY_MAP_ROWS;
+		if (place->dense || ItemPointerIsValid(tid) || root->dense == InvalidBlockNumber)
+			break;
+		/* a share lock will do, for nothing is added to the list any more */
 		UnlockReleaseBuffer(place->buffer);
-		place->buffer = lock_dense(rel, entry, dense, row, BUFFER_LOCK_EXCLUSIVE);
 		place->dense = true;
-		place->full = false;
-		get_tid(dense_of(place->buffer)->tids[row % COL_VECTOR_ROWS], &tid);
 	}
-	return tid;
+	if (!place->dense)
+		return true;
+	/* an entry of the list, which nobody makes any more, cannot have come meanwhile */
+	place->root = place->buffer;
+	place->buffer = lock_dense(rel, entry, root->dense, row, BUFFER_LOCK_EXCLUSIVE);
+	place->full = false;
+	get_tid(dense_of(place->buffer)->tids[row % COL_VECTOR_ROWS], tid);
+	return true;
 }
 
-bool
+HyMapLock
 hy_map_lock(Relation rel, const HyEntry *entry, uint32 row, HyMapPlace *place)
 {
-	ItemPointerData tid = lock_place(rel, entry, row, place);
+	ItemPointerData tid;
 
+	if (!lock_place(rel, entry, row, place, &tid))
+		return HY_MAP_OLD;
 	if (!ItemPointerIsValid(&tid))
-		return true;
+		return HY_MAP_LOCKED;
 	hy_map_unlock(place);
-	return false;
+	return HY_MAP_TAKEN;
 }
 
 void
@@ -269,6 +315,9 @@ hy_map_unlock(HyMapPlace *place)
 {
 	UnlockReleaseBuffer(place->buffer);
 	place->buffer = InvalidBuffer;
+	if (BufferIsValid(place->root))
+		UnlockReleaseBuffer(place->root);
+	place->root = InvalidBuffer;
 }
 
 /* offset in the page of a member of its payload */
@@ -309,8 +358,10 @@ bool
 hy_map_lock_entry(Relation rel, const HyEntry *entry, uint32 row, const ItemPointerData *tid,
 				  HyMapPlace *place)
 {
-	ItemPointerData now = lock_place(rel, entry, row, place);
+	ItemPointerData now;
 
+	if (!lock_place(rel, entry, row, place, &now))
+		hy_corrupted(rel, entry->row_map, "directory leads to a row map that is superseded");
 	if (memcmp(&now, tid, sizeof(now)) == 0)
 		return true;
 	hy_map_unlock(place);
@@ -380,6 +431,92 @@ hy_map_remove(Relation rel, const HyMapPlace *place)
 	om_wal_commit(&wal);
 }
 
+/* log and apply the folding of items [0, count), all of one page; at: their places, as of `tids` */
+static void
+fold_page(Relation rel, Buffer buffer, uint32 tids_offset, const uint32 *at, uint32 count)
+{
+	static const uint32 bytes = sizeof(ItemPointerData);
+	ItemPointerData dead;
+	OmWal wal;
+	HyPatch *patch = palloc(sizeof(HyPatch));
+
+	hy_dead_tid(&dead);
+	hy_patch_begin(patch);
+	for (uint32 i = 0; i < count; i++)
+		hy_patch_add(patch, tids_offset + at[i] * bytes, &dead, bytes);
+	om_wal_begin(&wal, rel, OM_WAL_HYBRID, HY_REC_MAP_FOLD);
+	hy_patch_add_to_wal(&wal, buffer, patch, false);
+	om_wal_commit(&wal);
+	pfree(patch);
+}
+
+/* patches of one record: each takes ten bytes */
+#define FOLD_MAX 512
+
+/* an item of the dense part, in the page of its vector, that says what it said; *at: its place */
+static bool
+is_same_dense(const HyMapDense *page, const HyMapItem *item, uint32 *at)
+{
+	*at = item->row % COL_VECTOR_ROWS;
+	return memcmp(page->tids[*at], &item->tid, sizeof(item->tid)) == 0;
+}
+
+/* the list's items, of ascending rows; returns where the dense part begins */
+static BlockNumber
+fold_list(Relation rel, const HyEntry *entry, const HyMapItem *items, uint32 count)
+{
+	Buffer buffer = hy_map_lock_root(rel, entry);
+	const HyMapRoot *root = root_of(rel, buffer);
+	BlockNumber dense = root->dense;
+	uint32 at[FOLD_MAX];
+	uint32 found = 0;
+
+	for (uint32 i = 0; i < root->count; i++)
+	{
+		HyMapItem wanted = { .row = root->rows[i] };
+		const HyMapItem *item = bsearch(&wanted, items, count, sizeof(HyMapItem), compare_items);
+
+		if (item == NULL || memcmp(root->tids[i], &item->tid, sizeof(item->tid)) != 0)
+			continue;
+		at[found++] = i;
+		if (found == FOLD_MAX)
+		{
+			fold_page(rel, buffer, MAP_OFFSET(HyMapRoot, tids), at, found);
+			found = 0;
+		}
+	}
+	if (found > 0)
+		fold_page(rel, buffer, MAP_OFFSET(HyMapRoot, tids), at, found);
+	UnlockReleaseBuffer(buffer);
+	return dense;
+}
+
+void
+hy_map_fold(Relation rel, const HyEntry *entry, const HyMapItem *items, uint32 count)
+{
+	BlockNumber dense;
+
+	/* those snapshots are told by the header's page that something they need is gone */
+	if (count == 0 || om_old_snapshots_matter())
+		return;
+	dense = fold_list(rel, entry, items, count);
+	for (uint32 i = 0; dense != InvalidBlockNumber && i < count;)
+	{
+		uint32 vector = items[i].row / COL_VECTOR_ROWS;
+		Buffer buffer = lock_dense(rel, entry, dense, items[i].row, BUFFER_LOCK_EXCLUSIVE);
+		uint32 at[FOLD_MAX];
+		uint32 found = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (; i < count && items[i].row / COL_VECTOR_ROWS == vector && found < FOLD_MAX; i++)
+			if (is_same_dense(dense_of(buffer), &items[i], &at[found]))
+				found++;
+		if (found > 0)
+			fold_page(rel, buffer, MAP_OFFSET(HyMapDense, tids), at, found);
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
 /* ---- growing ---- */
 
 void
@@ -391,9 +528,67 @@ hy_map_grow(Relation rel, const HyEntry *entry)
 	/* one at a time for each group; not by a buffer's lock, for this takes long */
 	LockPage(rel, entry->row_map, ExclusiveLock);
 	buffer = lock_root(rel, entry, BUFFER_LOCK_SHARE);
-	done = root_of(rel, buffer)->dense != InvalidBlockNumber;
+	done = root_of(rel, buffer)->dense != InvalidBlockNumber ||
+		   (root_of(rel, buffer)->flags & HY_MAP_SUPERSEDED) != 0;
 	UnlockReleaseBuffer(buffer);
 	if (!done)
 		hy_write_map(rel, entry, MAP_OFFSET(HyMapRoot, dense));
 	UnlockPage(rel, entry->row_map, ExclusiveLock);
+}
+
+/* ---- for swaps ---- */
+
+bool
+hy_map_is_superseded(Buffer root)
+{
+	const char *page = (const char *) BufferGetPage(root);
+
+	return (((const HyMapRoot *) (page + RG_PAGE_PAYLOAD_OFF))->flags & HY_MAP_SUPERSEDED) != 0;
+}
+
+Buffer
+hy_map_lock_root(Relation rel, const HyEntry *entry)
+{
+	Buffer root = lock_root(rel, entry, BUFFER_LOCK_EXCLUSIVE);
+
+	if ((root_of(rel, root)->flags & HY_MAP_SUPERSEDED) != 0)
+		hy_corrupted(rel, entry->row_map, "directory leads to a row map that is superseded");
+	return root;
+}
+
+uint32
+hy_map_list_locked(Relation rel, const HyEntry *entry, Buffer buffer, HyMapItem **items,
+				   uint32 *removals)
+{
+	const HyMapRoot *root = root_of(rel, buffer);
+	uint32 span = hy_span(entry);
+	uint32 count = 0;
+
+	*items = palloc((root->count + (root->dense != InvalidBlockNumber ? span : 0) + 1) *
+					sizeof(HyMapItem));
+	*removals += root->removals;
+	for (uint32 i = 0; i < root->count; i++)
+	{
+		HyMapItem item = { .row = root->rows[i], .position = root->rows[i] };
+
+		get_tid(root->tids[i], &item.tid);
+		if (ItemPointerIsValid(&item.tid))
+			(*items)[count++] = item;
+	}
+	for (uint32 from = 0; root->dense != InvalidBlockNumber && from < span; from += COL_VECTOR_ROWS)
+	{
+		Buffer page = lock_dense(rel, entry, root->dense, from, BUFFER_LOCK_SHARE);
+
+		*removals += dense_of(page)->removals;
+		count = list_dense(dense_of(page), from / COL_VECTOR_ROWS, 0, span, *items, count);
+		UnlockReleaseBuffer(page);
+	}
+	return count;
+}
+
+BlockNumber
+hy_map_dense(Relation rel, Buffer root, uint32 *offset)
+{
+	*offset = MAP_OFFSET(HyMapRoot, dense);
+	return root_of(rel, root)->dense;
 }

@@ -20,9 +20,11 @@
 #include "hybrid/hybrid_idle.h"
 #include "hybrid/hybrid_map.h"
 #include "hybrid/hybrid_reclaim.h"
+#include "hybrid/hybrid_regroup.h"
 #include "hybrid/hybrid_tid.h"
 #include "hybrid/hybrid_vacuum.h"
 #include "hybrid/hybrid_visible.h"
+#include "hybrid/hybrid_write.h"
 
 /* as core's BYPASS_THRESHOLD_PAGES, of the cold rows: fewer dead ones are not worth a walk through all indexes */
 #define CLEAN_THRESHOLD 0.02
@@ -32,7 +34,7 @@ typedef struct DeadGroup
 {
 	HyDirEntry group;
 	uint32 gone;
-	uint64 *bits; /* bit i: row i is dead */
+	uint64 *bits; /* bit i: the row of number first_row + i is dead */
 } DeadGroup;
 
 typedef struct Reclaim
@@ -44,6 +46,7 @@ typedef struct Reclaim
 	Size bytes;		/* of their bitmaps */
 	uint64 pending; /* dead rows that indexes may refer to */
 	bool whole;		/* one of the groups has no other rows */
+	uint64 many;	/* pages of groups that wait for that to be written anew */
 } Reclaim;
 
 /* ---- counting ---- */
@@ -58,16 +61,19 @@ typedef struct Headers
 
 /*
  * bits: of the rows that are dead to everybody; NULL = not wanted.  Headers that nobody needs any more are taken
- * away.
+ * away, and the places of those that are gone are forgotten (hy_map_fold).
  */
 static Headers
 count_headers(Relation rel, const HyEntry *entry, uint64 *bits)
 {
 	Headers counts = { 0 };
 	HyMapItem *items;
+	HyMapItem *gone;
 	uint32 idle = 0;
+	uint32 fold = 0;
 
-	counts.headers = hy_map_list(rel, entry, 0, entry->rows, &items);
+	counts.headers = hy_map_list(rel, entry, 0, hy_span(entry), &items, NULL);
+	gone = palloc((Size) Max(counts.headers, 1) * sizeof(HyMapItem));
 	for (uint32 i = 0; i < counts.headers; i++)
 	{
 		HeapTupleData tuple;
@@ -82,6 +88,8 @@ count_headers(Relation rel, const HyEntry *entry, uint64 *bits)
 			case HY_HEADER_GONE:
 				counts.dead++;
 				counts.gone++;
+				if (!hy_tid_is_dead(&items[i].tid))
+					gone[fold++] = items[i];
 				if (bits != NULL)
 					bits[items[i].row / 64] |= UINT64CONST(1) << (items[i].row % 64);
 				continue;
@@ -104,6 +112,8 @@ count_headers(Relation rel, const HyEntry *entry, uint64 *bits)
 		}
 		UnlockReleaseBuffer(buffer);
 	}
+	hy_map_fold(rel, entry, gone, fold);
+	pfree(gone);
 	counts.headers -= hy_remove_idle_headers(rel, entry, items, idle);
 	if (items != NULL)
 		pfree(items);
@@ -135,7 +145,7 @@ change_entry(Relation rel, HyDirEntry *group, const HyEntry *entry)
 static void
 look_at_group(Reclaim *reclaim, HyDirEntry *group)
 {
-	Size bytes = ((Size) group->entry.rows + 63) / 64 * sizeof(uint64);
+	Size bytes = ((Size) hy_span(&group->entry) + 63) / 64 * sizeof(uint64);
 	HyEntry entry = group->entry;
 	uint64 *bits = NULL;
 	Headers counts = { 0 };
@@ -163,6 +173,8 @@ look_at_group(Reclaim *reclaim, HyDirEntry *group)
 	reclaim->bytes += bytes;
 	reclaim->pending += counts.gone - Min(entry.reclaimed, counts.gone);
 	reclaim->whole = reclaim->whole || counts.gone == entry.rows;
+	if (hy_has_many_dead(&entry) && !hy_is_reclaimed(&entry, counts.gone))
+		reclaim->many += entry.pages;
 }
 
 /* ---- index entries ---- */
@@ -191,7 +203,7 @@ is_dead(ItemPointer tid, void *state)
 	if (low == 0)
 		return false;
 	row -= reclaim->groups[low - 1].group.entry.first_row;
-	return row < reclaim->groups[low - 1].group.entry.rows &&
+	return row < hy_span(&reclaim->groups[low - 1].group.entry) &&
 		   (reclaim->groups[low - 1].bits[row / 64] >> (row % 64) & 1) != 0;
 }
 
@@ -249,9 +261,7 @@ free_group(Relation rel, const HyDirEntry *group)
 		hy_meta_count_group(&change.meta, &now, -1);
 		hy_meta_count_columns(&change.meta, columns, column_count, -1);
 		change.meta.free_pages += now.pages;
-		hy_make_free(&now, now.pages);
-		now.flags = HY_FLAG_READ;
-		now.safe_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+		hy_make_free_read(&now);
 		hy_change_commit(&change, HY_REC_VACUUM, group->block, &group->slot, &now, 1);
 	}
 	hy_change_end(&change);
@@ -295,7 +305,8 @@ hy_reclaim(Relation rel, bool clean, BufferAccessStrategy strategy)
 		if (hy_entry_fate(&groups[i].entry) == HY_FATE_COMMITTED)
 			look_at_group(&reclaim, &groups[i]);
 	}
-	if (clean && (reclaim.whole || (double) reclaim.pending > CLEAN_THRESHOLD * (double) rows))
+	if (clean && (reclaim.whole || reclaim.many >= HY_REGROUP_PAGES_MIN ||
+				  (double) reclaim.pending > CLEAN_THRESHOLD * (double) rows))
 	{
 		List *indexes = RelationGetIndexList(rel);
 

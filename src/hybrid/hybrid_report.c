@@ -326,9 +326,19 @@ hy_progress_step(HyStep step, uint32 rows)
 {
 	const int params[] = { PROGRESS_STEP, PROGRESS_GROUP_ROWS, PROGRESS_VACUUM_PHASE };
 	const int64 values[] = { step, rows,
-							 step == HY_STEP_GATHER	   ? PROGRESS_VACUUM_PHASE_SCAN_HEAP
-							 : step == HY_STEP_INDEXES ? PROGRESS_VACUUM_PHASE_VACUUM_INDEX
-													   : PROGRESS_VACUUM_PHASE_VACUUM_HEAP };
+							 step == HY_STEP_GATHER		? PROGRESS_VACUUM_PHASE_SCAN_HEAP
+							 : step == HY_STEP_INDEXES	? PROGRESS_VACUUM_PHASE_VACUUM_INDEX
+							 : step == HY_STEP_TRUNCATE ? PROGRESS_VACUUM_PHASE_TRUNCATE
+														: PROGRESS_VACUUM_PHASE_VACUUM_HEAP };
 
 	pgstat_progress_update_multi_param(lengthof(params), params, values);
+}
+
+void
+hy_progress_alone(Relation rel, HyStep step, uint32 rows)
+{
+	HyFreeze none = { 0 };
+
+	hy_progress_begin(rel, &none);
+	hy_progress_step(step, rows);
 }

@@ -30,11 +30,16 @@ typedef enum HyStep
 	HY_STEP_GATHER = 1,
 	HY_STEP_WRITE = 2,
 	HY_STEP_INDEXES = 3,
-	HY_STEP_MARK = 4
+	HY_STEP_MARK = 4,
+	HY_STEP_REWRITE = 5,
+	HY_STEP_MOVE = 6,
+	HY_STEP_TRUNCATE = 7
 } HyStep;
 
 /* Ended by pgstat_progress_end_command. */
 extern void hy_progress_begin(Relation rel, const HyFreeze *freeze);
+/* of a step that is no freezing; pgstat_progress_end_command follows */
+extern void hy_progress_alone(Relation rel, HyStep step, uint32 rows);
 /* rows: of the group at hand */
 extern void hy_progress_step(HyStep step, uint32 rows);
 

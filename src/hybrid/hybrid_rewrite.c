@@ -28,6 +28,7 @@
 #include "hybrid/hybrid_judge.h"
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_map.h"
+#include "hybrid/hybrid_number.h"
 #include "hybrid/hybrid_options.h"
 #include "hybrid/hybrid_rewrite.h"
 #include "hybrid/hybrid_scan.h"
@@ -204,8 +205,10 @@ copy_groups(Rewrite *rw, bool all_seen)
 
 		if (seen != all_seen)
 			continue;
-		for (uint64 row = entry.first_row; row < entry.first_row + entry.rows; row++)
+		for (uint32 position = 0; position < entry.rows; position++)
 		{
+			uint64 row = hy_row_at(rw->old_table, &entry, position);
+
 			CHECK_FOR_INTERRUPTS();
 			if (!stays_cold(rw, i, row))
 				continue;
@@ -445,7 +448,7 @@ form_hot(Rewrite *rw, const HyEntry *entry, const HeapTupleData *header)
 	to->t_infomask |= header->t_data->t_infomask & HEAP_XACT_MASK;
 	/* the raw xmin of a frozen header is its maker's */
 	if (!HeapTupleHeaderXminFrozen(header->t_data))
-		Assert(HeapTupleHeaderGetRawXmin(to) == entry->xmin);
+		Assert(hy_entry_frozen(entry) || HeapTupleHeaderGetRawXmin(to) == entry->xmin);
 	else if (seen)
 		HeapTupleHeaderSetXmin(to, hy_slot_xmin(hy_slot(rw->slot)));
 	else
@@ -511,9 +514,11 @@ pass2_cold(Rewrite *rw, RewriteState state, Tuplesortstate *sort, bool all)
 		if (all)
 			count = entry.rows;
 		else if (rw->touched[i])
-			count = hy_map_list(rw->old_table, &entry, 0, entry.rows, &items);
+			count = hy_map_list(rw->old_table, &entry, 0, hy_span(&entry), &items, NULL);
 		for (uint32 j = 0; j < count; j++)
-			pass2_row(rw, state, sort, &entry, entry.first_row + (all ? j : items[j].row), all);
+			pass2_row(rw, state, sort, &entry,
+					  all ? hy_row_at(rw->old_table, &entry, j) : entry.first_row + items[j].row,
+					  all);
 		if (items != NULL)
 			pfree(items);
 	}

@@ -42,7 +42,7 @@ virtual_starts(HyScan *scan)
 		for (uint32 i = 0; i < count; i++)
 		{
 			scan->order[i] = next;
-			next += (scan->cold->groups[i].rows + HY_ROWS_PER_BLOCK - 1) / HY_ROWS_PER_BLOCK;
+			next += (hy_span(&scan->cold->groups[i]) + HY_ROWS_PER_BLOCK - 1) / HY_ROWS_PER_BLOCK;
 		}
 		scan->order[count] = next;
 	}
@@ -82,7 +82,7 @@ sample_block(HyScan *scan, BlockNumber block, OffsetNumber *max_offset)
 	}
 	entry = &scan->cold->groups[low];
 	scan->slice_row = entry->first_row + (uint64) (cold_block - starts[low]) * HY_ROWS_PER_BLOCK;
-	scan->slice_end = Min(scan->slice_row + HY_ROWS_PER_BLOCK, entry->first_row + entry->rows);
+	scan->slice_end = Min(scan->slice_row + HY_ROWS_PER_BLOCK, entry->first_row + hy_span(entry));
 	*max_offset = (OffsetNumber) (scan->slice_end - scan->slice_row);
 }
 
@@ -195,8 +195,8 @@ slice_of_block(HyScan *scan, BlockNumber block)
 	page = (uint64) block - entry->start;
 	if (block < entry->start || page >= entry->pages)
 		return;
-	scan->slice_row = entry->first_row + page * entry->rows / entry->pages;
-	scan->slice_end = entry->first_row + (page + 1) * entry->rows / entry->pages;
+	scan->slice_row = entry->first_row + page * hy_span(entry) / entry->pages;
+	scan->slice_end = entry->first_row + (page + 1) * hy_span(entry) / entry->pages;
 }
 
 /* begin with a block of the file, in `buffer` if that is pinned already */

@@ -276,7 +276,7 @@ hybrid_parallelscan_reinitialize(Relation rel, ParallelTableScanDesc pscan)
 /*
  * Claim the visible group with the lowest row number that nobody has claimed.
  * By row number, not by position: workers may have read the directory at
- * different moments.
+ * different moments, and groups may have been rewritten in between.  What of the group comes before that number is another's.
  */
 static bool
 claim_group(HyScan *scan, uint32 *group_idx)
@@ -292,7 +292,7 @@ claim_group(HyScan *scan, uint32 *group_idx)
 		{
 			uint32 middle = i + (high - i) / 2;
 
-			if (scan->cold->groups[middle].first_row < next)
+			if (scan->cold->groups[middle].first_row + hy_span(&scan->cold->groups[middle]) <= next)
 				i = middle + 1;
 			else
 				high = middle;
@@ -300,8 +300,10 @@ claim_group(HyScan *scan, uint32 *group_idx)
 		if (i == scan->cold->group_count)
 			return false;
 		if (pg_atomic_compare_exchange_u64(&scan->parallel->next_row, &next,
-										   scan->cold->groups[i].first_row + 1))
+										   scan->cold->groups[i].first_row +
+											   hy_span(&scan->cold->groups[i])))
 		{
+			scan->claimed = next;
 			*group_idx = i;
 			return true;
 		}
@@ -340,7 +342,7 @@ hy_scan_store_cold(HyScan *scan, TupleTableSlot *slot, uint32 row)
 	scan->row = row;
 	scan->group_xmin = entry->xmin;
 	hy_slot_store_cold(slot, &scan->cold_source, RelationGetRelid(scan->base.rs_rd),
-					   scan->cold->first_row + row, entry->xmin, entry->cmin);
+					   hy_batch_row_number(scan->cold, row), entry->xmin, entry->cmin);
 }
 
 bool
@@ -348,20 +350,21 @@ hy_scan_seek_cold(HyScan *scan, uint64 row)
 {
 	HyBatchReader *cold = scan->cold;
 	int64 group_idx = hy_batch_find_group(cold, row);
-	uint64 in_group;
+	uint32 in_group;
 
 	if (group_idx < 0)
 		return false;
 	/* which leaves no vector open */
 	if (cold->group == NULL || cold->group_idx != (uint32) group_idx)
 		hy_batch_seek_group(cold, (uint32) group_idx);
-	in_group = row - cold->groups[group_idx].first_row;
+	if (!rg_find_number(cold->group, (uint32) (row - cold->groups[group_idx].first_row), &in_group))
+		return false;
 	if (cold->vector != in_group / COL_VECTOR_ROWS)
 	{
 		forget_vectors(scan);
-		hy_batch_seek_vector(cold, (uint32) (in_group / COL_VECTOR_ROWS));
+		hy_batch_seek_vector(cold, in_group / COL_VECTOR_ROWS);
 	}
-	scan->row = (uint32) (in_group % COL_VECTOR_ROWS);
+	scan->row = in_group % COL_VECTOR_ROWS;
 	return !hy_batch_row_invisible(cold, scan->row);
 }
 
@@ -403,10 +406,14 @@ row_is_there(HyScan *scan)
 {
 	HyBatchReader *cold = scan->cold;
 
+	/* others have claimed what comes before, under another group */
+	if (unlikely(scan->claimed > cold->groups[cold->group_idx].first_row) &&
+		hy_batch_row_number(cold, scan->row) < scan->claimed)
+		return false;
 	if (likely(cold->snapshot->snapshot_type != SNAPSHOT_DIRTY))
 		return !hy_batch_row_invisible(cold, scan->row);
-	return hy_cold_visible(cold->rel, &cold->groups[cold->group_idx], cold->first_row + scan->row,
-						   cold->snapshot, NULL);
+	return hy_cold_visible(cold->rel, &cold->groups[cold->group_idx],
+						   hy_batch_row_number(cold, scan->row), cold->snapshot, NULL);
 }
 
 /* the next cold row: scan->row of the reader's vector */
@@ -561,7 +568,7 @@ hybrid_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTable
 	/* nearly always: the next row of the same vector, into the slot that showed the last one */
 	if (likely(scan->region == HY_AT_COLD && scan->cold_source.slot == slot && scan->in_group &&
 			   ScanDirectionIsForward(direction) && scan->row + 1 < scan->cold->vector_rows &&
-			   !scan->cold->any_invisible && sscan->rs_nkeys == 0 &&
+			   !scan->cold->any_invisible && scan->cold->consecutive && sscan->rs_nkeys == 0 &&
 			   scan->cold->snapshot->snapshot_type != SNAPSHOT_DIRTY))
 	{
 		HySlot *ours = hy_slot(slot);
@@ -610,7 +617,7 @@ group_in_range(HyScan *scan, const HyEntry *entry)
 	ItemPointerData last;
 
 	hy_tid_from_row(&first, entry->first_row);
-	hy_tid_from_row(&last, entry->first_row + entry->rows - 1);
+	hy_tid_from_row(&last, entry->first_row + hy_span(entry) - 1);
 	return ItemPointerCompare(&last, &scan->min_tid) >= 0 &&
 		   ItemPointerCompare(&first, &scan->max_tid) <= 0;
 }

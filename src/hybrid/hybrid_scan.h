@@ -40,7 +40,8 @@ typedef struct HyScan
 	HyHotReader hot;
 	HyParallelScan *parallel;
 	HyRegion region;
-	uint32 row;				  /* COLD: in the vector */
+	uint32 row;		/* COLD: in the vector */
+	uint64 claimed; /* parallel: rows of the present group before this number are another's */
 	TransactionId group_xmin; /* COLD: of the open group's entry */
 	/* COLD: decoded columns of the open vector, as far as asked for; NULL = not yet */
 	const RgVector **vectors;

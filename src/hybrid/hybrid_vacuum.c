@@ -32,6 +32,8 @@
 #include "hybrid/hybrid_hot.h"
 #include "hybrid/hybrid_reclaim.h"
 #include "hybrid/hybrid_source.h"
+#include "hybrid/hybrid_space.h"
+#include "hybrid/hybrid_truncate.h"
 #include "hybrid/hybrid_vacuum.h"
 #include "hybrid/hybrid_visible.h"
 #include "hybrid/hybrid_wal.h"
@@ -40,6 +42,8 @@
 
 /* core's BYPASS_THRESHOLD_PAGES, which it applies to all pages, cold ones included */
 #define INDEX_CLEANUP_THRESHOLD 0.02
+/* looks at a run that was not finished */
+#define TREAT_TRIES 100
 /* hot pages read to estimate how many rows they hold */
 #define HOT_SAMPLE_PAGES 300
 
@@ -62,13 +66,19 @@ page_is_ours(Relation rel, const HyEntry *entry, uint32 index)
 	return ours;
 }
 
-/* how many pages of an unfinished run are there? */
+/*
+ * How many pages of an unfinished run are there?  If its writer died before the first one, the same blocks may have been reserved again,
+ * for the same group: then they are that run's.
+ */
 static uint32
-count_written_pages(Relation rel, const HyEntry *entry)
+count_written_pages(Relation rel, const HyDirectory *dir, const HyEntry *entry)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+	uint32 run = hy_directory_run_after(dir->runs, dir->run_count, entry->start);
 	uint32 count = 0;
 
+	if (run < dir->run_count)
+		nblocks = Min(nblocks, dir->runs[run].start);
 	while (count < entry->pages && entry->start + count < nblocks &&
 		   page_is_ours(rel, entry, count))
 	{
@@ -110,31 +120,6 @@ hy_read_columns(Relation rel, const HyEntry *entry, int *count)
 	return columns;
 }
 
-/* the full xid of one that was given out not long ago */
-static uint64
-full_xid(TransactionId xid)
-{
-	FullTransactionId next = ReadNextFullTransactionId();
-	uint32 epoch = EpochFromFullTransactionId(next);
-
-	if (xid > XidFromFullTransactionId(next))
-		epoch--;
-	return U64FromFullTransactionId(FullTransactionIdFromEpochAndXid(epoch, xid));
-}
-
-/* Who may still read the pages of an aborted group looked at them by a snapshot (SnapshotDirty) from when it was running. */
-void
-hy_make_free(HyEntry *entry, uint32 pages)
-{
-	HyEntry freed = { .state = HY_FREE, .start = entry->start, .pages = pages };
-
-	if (entry->state == HY_GROUP && TransactionIdIsNormal(entry->xmin))
-		freed.safe_xid = full_xid(entry->xmin);
-
-	freed.dead_bitmap = freed.row_map = freed.number_map = InvalidBlockNumber;
-	*entry = freed;
-}
-
 /* what VACUUM does to an entry */
 typedef enum Treatment
 {
@@ -168,23 +153,25 @@ choose_treatment(const HyEntry *entry, TransactionId cutoff)
 }
 
 /*
- * Treat one entry.  What takes reading is read first: nobody but VACUUM, and
+ * Treat one entry; false: look again.  What takes reading is read first: nobody but VACUUM, and
  * only one at a time, changes the entry of a transaction that has ended.  Then, under the
  * directory's lock, the entry must be what it was.
  */
-static void
-vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
+static bool
+treat_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 {
 	HyEntry entry = found->entry;
 	Treatment treatment = choose_treatment(&entry, cutoff);
 	ColDesc *columns = NULL;
 	int column_count = 0;
 	uint32 pages = entry.pages;
+	uint64 generation = 0;
 	HyChange change;
 	HyEntry now;
+	bool done;
 
 	if (treatment == TREAT_NOT)
-		return;
+		return true;
 	if (treatment == TREAT_FREE && entry.state == HY_GROUP)
 	{
 		columns = hy_read_columns(rel, &entry, &column_count);
@@ -197,14 +184,21 @@ vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 							   "corrected.")));
 	}
 	if (entry.state == HY_LOADING && (entry.flags & HY_FLAG_WHOLE) == 0)
-		pages = count_written_pages(rel, &entry);
+	{
+		const HyDirectory *dir = hy_directory(rel);
+
+		generation = dir->generation;
+		pages = count_written_pages(rel, dir, &entry);
+	}
 	/* a standby's older snapshots take the group for not there yet */
 	if (treatment == TREAT_FREEZE)
 		om_log_conflict(rel, entry.xmin, RelationIsAccessibleInLogicalDecoding(rel));
 
 	hy_change_begin(&change, rel);
 	hy_change_read(&change, found->block, found->slot, &now);
-	if (memcmp(&now, &entry, sizeof(now)) == 0)
+	/* what was counted may be another run's by now */
+	done = generation == 0 || change.meta.generation == generation;
+	if (done && memcmp(&now, &entry, sizeof(now)) == 0)
 	{
 		switch (treatment)
 		{
@@ -241,6 +235,15 @@ vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 	hy_change_end(&change);
 	if (columns != NULL)
 		pfree(columns);
+	return done;
+}
+
+/* a run that was not finished is looked at again if others have changed the directory meanwhile; the next VACUUM will, too */
+static void
+vacuum_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
+{
+	for (int i = 0; i < TREAT_TRIES && !treat_entry(rel, found, cutoff); i++)
+		CHECK_FOR_INTERRUPTS();
 }
 
 /* the oldest xid that the directory refers to */
@@ -259,75 +262,6 @@ oldest_unfrozen(const HyDirectory *dir)
 			oldest = entry->xmin;
 	}
 	return oldest;
-}
-
-/* free entries by directory page, then by place in the file */
-static int
-compare_free(const void *a, const void *b)
-{
-	const HyDirEntry *x = a;
-	const HyDirEntry *y = b;
-
-	if (x->block != y->block)
-		return x->block < y->block ? -1 : 1;
-	return x->entry.start < y->entry.start ? -1 : x->entry.start > y->entry.start ? 1 : 0;
-}
-
-/* b becomes part of a, its neighbour on the same directory page; false if they changed meanwhile */
-static bool
-merge_pair(Relation rel, HyDirEntry *a, const HyDirEntry *b)
-{
-	uint32 slots[2] = { a->slot, b->slot };
-	HyEntry merged[2];
-	HyEntry now[2];
-	HyChange change;
-	bool same;
-
-	hy_change_begin(&change, rel);
-	hy_change_read(&change, a->block, a->slot, &now[0]);
-	hy_change_read(&change, b->block, b->slot, &now[1]);
-	same = memcmp(&now[0], &a->entry, sizeof(HyEntry)) == 0 &&
-		   memcmp(&now[1], &b->entry, sizeof(HyEntry)) == 0;
-	if (same)
-	{
-		merged[0] = a->entry;
-		merged[0].pages += b->entry.pages;
-		merged[0].flags |= b->entry.flags;
-		merged[0].safe_xid = Max(a->entry.safe_xid, b->entry.safe_xid);
-		memset(&merged[1], 0, sizeof(HyEntry));
-		/* there is an empty entry again, somewhere behind the head */
-		change.meta.directory_hint = change.meta.directory_head;
-		hy_change_commit(&change, HY_REC_VACUUM, a->block, slots, merged, 2);
-		a->entry = merged[0];
-	}
-	hy_change_end(&change);
-	return same;
-}
-
-/* join free runs that are neighbours in the file and stand on the same directory page */
-static void
-merge_free(Relation rel)
-{
-	const HyDirectory *dir = hy_directory(rel);
-	uint32 count = 0;
-	HyDirEntry *runs;
-	uint32 last = 0;
-
-	runs = MemoryContextAllocHuge(CurrentMemoryContext,
-								  (Size) Max(dir->entry_count, 1) * sizeof(HyDirEntry));
-	for (uint32 i = dir->group_count; i < dir->entry_count; i++)
-		if (dir->entries[i].entry.state == HY_FREE)
-			runs[count++] = dir->entries[i];
-	qsort(runs, count, sizeof(HyDirEntry), compare_free);
-	for (uint32 i = 1; i < count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (runs[last].block != runs[i].block ||
-			runs[last].entry.start + runs[last].entry.pages != runs[i].entry.start ||
-			!merge_pair(rel, &runs[last], &runs[i]))
-			last = i;
-	}
-	pfree(runs);
 }
 
 /* visibility map bits of opaque pages that got lost, or were never set (rule P5) */
@@ -389,10 +323,8 @@ free_orphan_maps(Relation rel)
 		if (unchanged)
 		{
 			change.meta.free_pages += orphan.entry.pages;
-			hy_make_free(&orphan.entry, orphan.entry.pages);
-			/* of a group that was freed, rather than rolled back */
-			orphan.entry.flags = HY_FLAG_READ;
-			orphan.entry.safe_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+			/* of a group that was freed, or rewritten, rather than rolled back */
+			hy_make_free_read(&orphan.entry);
 			hy_change_commit(&change, HY_REC_VACUUM, orphan.block, &orphan.slot, &orphan.entry, 1);
 		}
 		hy_change_end(&change);
@@ -429,7 +361,7 @@ vacuum_directory(Relation rel, TransactionId cutoff, bool repair)
 	if (repair)
 	{
 		free_orphan_maps(rel);
-		merge_free(rel);
+		hy_merge_free(rel);
 	}
 
 	if (hy_meta_read(rel, &meta))
@@ -610,6 +542,14 @@ decide_index_cleanup(Relation rel, struct VacuumParams *params, double hot_pages
 		params->index_cleanup = VACOPTVALUE_ENABLED;
 }
 
+/* cut off what is empty at the end of the file, if the user has not forbidden it */
+static void
+give_back(Relation rel, const struct VacuumParams *params)
+{
+	if (params->truncate != VACOPTVALUE_DISABLED && RelationGetNumberOfBlocks(rel) > 0)
+		(void) hy_truncate(rel);
+}
+
 void
 hybrid_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strategy)
 {
@@ -635,9 +575,13 @@ hybrid_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	{
 		freeze_up_to_relfrozenxid(rel);
 		hy_reclaim(rel, ours.index_cleanup != VACOPTVALUE_DISABLED, strategy);
+		give_back(rel, params);
 		hot_rows = rewrite_relstats(rel);
 	}
 	else
+	{
+		give_back(rel, params);
 		hot_rows = read_class(RelationGetRelid(rel)).reltuples;
+	}
 	hy_worker_request(rel, hot_rows);
 }

@@ -21,7 +21,4 @@ extern void hybrid_relation_vacuum(Relation rel, struct VacuumParams *params,
  */
 extern ColDesc *hy_read_columns(Relation rel, const HyEntry *entry, int *count);
 
-/* make a FREE entry of `pages` pages of one whose transaction has aborted, or of a map without a group */
-extern void hy_make_free(HyEntry *entry, uint32 pages);
-
 #endif

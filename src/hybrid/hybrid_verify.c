@@ -116,6 +116,10 @@ check_group(Check *check, const HyEntry *entry)
 	if (header->rows != entry->rows || header->stream_bytes != entry->stream_bytes ||
 		header->raw_bytes != entry->raw_bytes)
 		hy_corrupted(check->rel, entry->start, "row group and its directory entry disagree");
+	if (rg_has_numbers(group) != ((entry->flags & HY_FLAG_HOLES) != 0) ||
+		(rg_has_numbers(group) && rg_row_number(group, header->rows - 1) >= entry->span))
+		hy_corrupted(check->rel, entry->start,
+					 "row group and its directory entry disagree about its row numbers");
 	rg_verify(group);
 	hy_meta_count_group(&check->sums, entry, 1);
 	for (int i = 0; i < header->natts && i < HY_COLUMNS_MAX; i++)
@@ -289,7 +293,7 @@ check_directory(Check *check)
 			continue;
 		if (entry->first_row < next_row)
 			report(check, check->entries[i].block, "row numbers of two row groups overlap");
-		next_row = entry->first_row + entry->rows;
+		next_row = entry->first_row + hy_span(entry);
 	}
 	if (next_row > check->meta.next_row)
 		report(check, 0, "metapage would give out row numbers again");

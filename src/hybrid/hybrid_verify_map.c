@@ -133,7 +133,10 @@ is_contested(HyMapCheck *check, const ItemPointerData *tid, uint64 row)
 	return false;
 }
 
-/* true: an entry, of this row; it must lead to a place where a header may stand */
+/*
+ * true: an entry, of this row; it must lead to a place where a header may stand, or may have stood: behind a VACUUM that did not
+ * come to its end the page may have been cut off, or become one of a row group, before the entry was folded
+ */
 static bool
 check_tid(HyMapCheck *check, BlockNumber block, const uint16 stored[3], uint64 row)
 {
@@ -146,8 +149,8 @@ check_tid(HyMapCheck *check, BlockNumber block, const uint16 stored[3], uint64 r
 	at = ItemPointerGetBlockNumberNoCheck(&tid);
 	if (hy_tid_is_dead(&tid) && ItemPointerGetOffsetNumberNoCheck(&tid) == HY_DEAD_OFFSET)
 		return true;
-	if (ItemPointerGetOffsetNumberNoCheck(&tid) > MaxHeapTuplesPerPage ||
-		hy_map_check_hot_block(check, at) != at)
+	if (ItemPointerGetOffsetNumberNoCheck(&tid) > MaxHeapTuplesPerPage || at == 0 ||
+		at >= HY_COLD_BLOCK)
 		hy_corrupted(check->rel, block, "row map leads to a place where no header can be");
 	note_claim(check, &tid, row);
 	return true;
@@ -189,13 +192,13 @@ check_list(HyMapCheck *check, const HyEntry *group, const HyMapRoot *root, uint3
 
 	if (root->count > HY_MAP_ROWS)
 		hy_corrupted(check->rel, block, "row map has too many entries");
-	if (root->reserved0 != 0 || root->reserved1 != 0 ||
+	if (root->reserved1 != 0 ||
 		!is_zero(&root->rows[root->count], sizeof(root->rows[0]) * (HY_MAP_ROWS - root->count)) ||
 		!is_zero(root->tids[root->count], sizeof(root->tids[0]) * (HY_MAP_ROWS - root->count)))
 		hy_corrupted(check->rel, block, "row map has something behind its last entry");
 	for (uint32 i = 0; i < root->count; i++)
 	{
-		if (root->rows[i] >= group->rows)
+		if (root->rows[i] >= hy_span(group))
 			hy_corrupted(check->rel, block, "row map names a row that the group does not have");
 		if (check_tid(check, block, root->tids[i], group->first_row + root->rows[i]))
 			rows[live++] = root->rows[i];
@@ -209,6 +212,21 @@ check_list(HyMapCheck *check, const HyEntry *group, const HyMapRoot *root, uint3
 	return live;
 }
 
+/* has the group another root by now?  Then the directory, which was read before, leads there. */
+static bool
+is_superseded(HyMapCheck *check, const HyEntry *group, const HyMapRoot *root)
+{
+	HyEntry now = *group;
+
+	if ((root->flags & ~HY_MAP_FLAGS_VALID) != 0)
+		hy_corrupted(check->rel, group->row_map, "row map has unknown flags");
+	if ((root->flags & HY_MAP_SUPERSEDED) == 0)
+		return false;
+	/* an error if the directory of now leads there */
+	(void) hy_map_renew(check->rel, &now, group->first_row);
+	return true;
+}
+
 static void
 check_root(HyMapCheck *check, const HyEntry *group)
 {
@@ -217,6 +235,9 @@ check_root(HyMapCheck *check, const HyEntry *group)
 	uint32 *rows = palloc(HY_MAP_ROWS * sizeof(uint32));
 	BlockNumber dense = root->dense;
 
+	/* on a standby the group may have moved since the directory was read */
+	if (is_superseded(check, group, root))
+		return;
 	(void) check_list(check, group, root, rows);
 	pfree(rows);
 	check->any = check->any || root->count > 0;
@@ -260,7 +281,7 @@ check_dense_page(HyMapCheck *check, const HyEntry *group, BlockNumber block, uin
 			gone += !is_zero(page->tids[i], sizeof(page->tids[i]));
 			continue;
 		}
-		if (row >= group->rows)
+		if (row >= hy_span(group))
 			hy_corrupted(check->rel, block, "row map names a row that the group does not have");
 		if (bsearch(&number, rows, live, sizeof(uint32), compare_rows) != NULL)
 			hy_corrupted(check->rel, block, "row map names a row twice");
@@ -286,12 +307,12 @@ check_dense(HyMapCheck *check, const HyEntry *map)
 	if (group == NULL || group->row_map - group->start >= group->pages)
 		return;
 	root = (const HyMapRoot *) copy_page(check, group->row_map, copy.data);
-	if (root->count > HY_MAP_ROWS)
+	if (root->count > HY_MAP_ROWS || is_superseded(check, group, root))
 		return;
 	if (root->dense != map->start || map->first_row != group->first_row)
 		hy_corrupted(check->rel, map->start,
 					 "dense part of a row map belongs to another row group");
-	if ((uint64) map->pages * COL_VECTOR_ROWS < group->rows)
+	if ((uint64) map->pages * COL_VECTOR_ROWS < hy_span(group))
 		hy_corrupted(check->rel, map->start, "dense part of a row map is too short");
 	rows = palloc(HY_MAP_ROWS * sizeof(uint32));
 	live = check_list(check, group, root, rows);
@@ -384,6 +405,9 @@ is_lost(HyMapCheck *check, BlockNumber block, const FoundHeader *header)
 		return false;
 	entry = found->entry;
 	answer = hy_map_find(check->rel, &entry, (uint32) (header->row - entry.first_row));
+	/* on a standby the group may have moved meanwhile, and nobody can tell */
+	if (answer.superseded)
+		return false;
 	if ((answer.found && ItemPointerEquals(&answer.tid, &here)) ||
 		!has_committed(check->rel, header->maker))
 		return false;

@@ -60,6 +60,27 @@ hy_page_check(const char *page, RgPageKind kind)
 	return NULL;
 }
 
+bool
+hy_page_is_empty(Page page)
+{
+	OffsetNumber last;
+
+	if (PageIsNew(page) || ((PageHeader) page)->pd_upper <= SizeOfPageHeaderData)
+		return false;
+	last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber i = FirstOffsetNumber; i <= last; i++)
+		if (ItemIdIsUsed(PageGetItemId(page, i)))
+			return false;
+	return true;
+}
+
+bool
+hy_page_is_needless(Page page)
+{
+	return PageIsNew(page) || ((PageHeader) page)->pd_upper <= SizeOfPageHeaderData ||
+		   hy_page_is_empty(page);
+}
+
 /* ---- ops ---- */
 
 void
@@ -195,6 +216,10 @@ hybrid_identify(uint8 record)
 			return "MAP";
 		case HY_REC_MAP_REMOVE:
 			return "MAP_REMOVE";
+		case HY_REC_MOVE:
+			return "MOVE";
+		case HY_REC_MAP_FOLD:
+			return "MAP_FOLD";
 	}
 	return "UNKNOWN";
 }

@@ -46,6 +46,12 @@ extern void hy_page_init(char *page, RgPageKind kind, uint32 index, uint64 group
 /* NULL, or what is wrong with the frame of an opaque page of this kind */
 extern const char *hy_page_check(const char *page, RgPageKind kind);
 
+/* is this a heap page without items, all of whose room may be taken?  Neither a new one nor an opaque one is. */
+extern bool hy_page_is_empty(Page page);
+
+/* is there nothing on this page that would be lost with it?  New, empty, or opaque, which no run may list. */
+extern bool hy_page_is_needless(Page page);
+
 static inline const RgPageHeader *
 hy_page_header(const char *page)
 {

@@ -20,6 +20,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
@@ -28,7 +29,9 @@
 #include "base/stop_point.h"
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_freeze.h"
+#include "hybrid/hybrid_move.h"
 #include "hybrid/hybrid_options.h"
+#include "hybrid/hybrid_regroup.h"
 #include "hybrid/hybrid_report.h"
 #include "hybrid/hybrid_worker.h"
 
@@ -111,7 +114,12 @@ hy_worker_request(Relation rel, double hot_rows)
 {
 	HyTask task = { .database = MyDatabaseId, .relid = RelationGetRelid(rel), .place = -1 };
 
-	if (hy_worker_refuses(rel, hot_rows) != NULL || hy_queue_put(task.database, task.relid))
+	const char *reason = hy_worker_refuses(rel, hot_rows);
+
+	/* it gives space back, too */
+	if ((reason != NULL &&
+		 (reason != hy_too_few_rows || !(hy_worth_regrouping(rel) || hy_worth_shrinking(rel)))) ||
+		hy_queue_put(task.database, task.relid))
 		return;
 	if (!try_lock(task.relid))
 		return;
@@ -159,9 +167,36 @@ give_way(void)
 	LWLockRelease(ProcArrayLock);
 }
 
-/* one transaction's work; false: there is nothing more to do, or (later) not now */
+/* what a worker has to do, over its transactions */
+typedef struct Work
+{
+	HyFreeze freeze;
+	bool frozen; /* all that can be */
+	HyRegroup regroup;
+	bool regrouped;
+	HyShrink shrink;
+} Work;
+
+/* one transaction's work on the table; false: there is nothing more to do */
 static bool
-work(const HyTask *task, HyFreeze *freeze, bool *later)
+work_on(Relation rel, Work *work)
+{
+	bool more = true;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (!work->frozen)
+		work->frozen = !hy_freeze_group(rel, &work->freeze);
+	else if (!work->regrouped)
+		work->regrouped = !hy_regroup_step(rel, &work->regroup);
+	else
+		more = hy_shrink_step(rel, &work->shrink);
+	PopActiveSnapshot();
+	return more;
+}
+
+/* one transaction; false: there is nothing more to do, or (later) not now */
+static bool
+step(const HyTask *task, Work *work, bool *later)
 {
 	Relation rel;
 	bool more = false;
@@ -188,9 +223,7 @@ work(const HyTask *task, HyFreeze *freeze, bool *later)
 							 RelationGetRelationName(rel));
 			pgstat_report_activity(STATE_RUNNING, activity.data);
 			pfree(activity.data);
-			PushActiveSnapshot(GetTransactionSnapshot());
-			more = hy_freeze_group(rel, freeze);
-			PopActiveSnapshot();
+			more = work_on(rel, work);
 		}
 		relation_close(rel, NoLock);
 	}
@@ -220,7 +253,7 @@ void
 omendb_freeze_worker(Datum arg)
 {
 	HyTask task;
-	HyFreeze freeze = { 0 };
+	Work work = { .shrink = { .context = TopMemoryContext } };
 	TimestampTz due = 0;
 	bool later;
 
@@ -238,16 +271,16 @@ omendb_freeze_worker(Datum arg)
 		return;
 	}
 	STOP_POINT("hybrid_worker_started");
-	while (work(&task, &freeze, &later))
+	while (step(&task, &work, &later))
 		CHECK_FOR_INTERRUPTS();
 	ereport(DEBUG1,
 			(errmsg("froze " UINT64_FORMAT " rows of table %u in " UINT64_FORMAT " row groups",
-					freeze.rows, task.relid, freeze.groups),
-			 errdetail("%s.", hy_report_left(&freeze))));
+					work.freeze.rows, task.relid, work.freeze.groups),
+			 errdetail("%s.", hy_report_left(&work.freeze))));
 	/* before the next one may be started */
 	unlock(task.relid);
-	if (later || is_worth(&freeze, &due))
-		hy_queue_later(&task, freeze.rows > 0, due);
+	if (later || is_worth(&work.freeze, &due))
+		hy_queue_later(&task, work.freeze.rows > 0, due);
 	else
 		hy_queue_done(&task);
 }

@@ -23,16 +23,9 @@
 #include "codec/column.h"
 #include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_map.h"
+#include "hybrid/hybrid_space.h"
 #include "hybrid/hybrid_wal.h"
 #include "hybrid/hybrid_write.h"
-
-/* a run being filled, and its entry */
-typedef struct HyReserved
-{
-	HyEntry entry;
-	BlockNumber block;
-	uint32 slot;
-} HyReserved;
 
 /* keep the metapage's oldest xid true */
 static void
@@ -54,9 +47,45 @@ init_entry(HyEntry *entry, HyChange *change, const HyOwner *owner)
 	entry->dead_bitmap = entry->row_map = entry->number_map = InvalidBlockNumber;
 }
 
-/* smallest free run of at least `pages` pages that nobody can still be reading */
+/* the full xid of one that was given out not long ago */
+static uint64
+full_xid(TransactionId xid)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32 epoch = EpochFromFullTransactionId(next);
+
+	if (xid > XidFromFullTransactionId(next))
+		epoch--;
+	return U64FromFullTransactionId(FullTransactionIdFromEpochAndXid(epoch, xid));
+}
+
+/* Who may still read the pages of an aborted group looked at them by a snapshot (SnapshotDirty) from when it was running. */
+void
+hy_make_free(HyEntry *entry, uint32 pages)
+{
+	HyEntry freed = { .state = HY_FREE, .start = entry->start, .pages = pages };
+
+	if (entry->state == HY_GROUP && TransactionIdIsNormal(entry->xmin))
+		freed.safe_xid = full_xid(entry->xmin);
+
+	freed.dead_bitmap = freed.row_map = freed.number_map = InvalidBlockNumber;
+	*entry = freed;
+}
+
+void
+hy_make_free_read(HyEntry *entry)
+{
+	hy_make_free(entry, entry->pages);
+	entry->flags = HY_FLAG_READ;
+	entry->safe_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+}
+
+/*
+ * Smallest free run of at least `pages` pages that nobody can still be reading; or the one that begins at `start`, if that
+ * is a block
+ */
 static const HyDirEntry *
-find_free(Relation rel, const HyDirectory *dir, uint32 pages)
+find_free(Relation rel, const HyDirectory *dir, uint32 pages, BlockNumber start)
 {
 	const HyDirEntry *best = NULL;
 
@@ -65,7 +94,8 @@ find_free(Relation rel, const HyDirectory *dir, uint32 pages)
 		const HyEntry *entry = &dir->entries[i].entry;
 
 		if (entry->state != HY_FREE || entry->pages < pages ||
-			(best != NULL && entry->pages >= best->entry.pages))
+			(best != NULL && entry->pages >= best->entry.pages) ||
+			(start != InvalidBlockNumber && entry->start != start))
 			continue;
 		if (entry->safe_xid != 0 &&
 			!GlobalVisCheckRemovableFullXid(rel, FullTransactionIdFromU64(entry->safe_xid)))
@@ -75,9 +105,10 @@ find_free(Relation rel, const HyDirectory *dir, uint32 pages)
 	return best;
 }
 
-/* step 1, from a free run; false if there is none */
+/* step 1, from a free run, whichever or the one at `start`; false if there is none */
 static bool
-reserve_free(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reserved)
+reserve_free(Relation rel, uint32 pages, BlockNumber start, const HyOwner *owner,
+			 HyReserved *reserved)
 {
 	HyMeta meta;
 
@@ -86,7 +117,9 @@ reserve_free(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reser
 		return false;
 	for (;;)
 	{
-		const HyDirEntry *found = find_free(rel, hy_directory(rel), pages);
+		const HyDirectory *dir = hy_directory(rel);
+		uint64 moves = dir->moves;
+		const HyDirEntry *found = find_free(rel, dir, pages, start);
 		HyDirEntry run;
 		HyChange change;
 		HyEntry entries[2];
@@ -104,9 +137,9 @@ reserve_free(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reser
 								 RelationIsAccessibleInLogicalDecoding(rel));
 		hy_change_begin(&change, rel);
 		hy_change_read(&change, run.block, run.slot, &now);
-		if (memcmp(&now, &run.entry, sizeof(now)) != 0)
+		/* somebody else may have taken it, or its directory page may have moved; then we read again */
+		if (change.meta.moves != moves || memcmp(&now, &run.entry, sizeof(now)) != 0)
 		{
-			/* somebody else took it; the generation has moved, so we read again */
 			hy_change_end(&change);
 			continue;
 		}
@@ -115,8 +148,10 @@ reserve_free(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reser
 		entries[0].flags = HY_FLAG_WHOLE;
 		entries[0].start = run.entry.start;
 		entries[0].pages = run.entry.pages;
-		if (run.entry.pages > pages && hy_change_find_empty(&change, &block, &slots[1]) &&
-			block == run.block)
+		if (run.entry.pages > pages &&
+			(start != InvalidBlockNumber
+				 ? hy_change_find_empty_on(&change, run.block, &slots[1])
+				 : hy_change_find_empty(&change, &block, &slots[1]) && block == run.block))
 		{
 			/* the rest stays free; without a slot at hand the run keeps it */
 			entries[1] = run.entry;
@@ -125,9 +160,15 @@ reserve_free(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reser
 			entries[0].pages = pages;
 			count = 2;
 		}
+		else if (run.entry.pages > pages && start != InvalidBlockNumber)
+		{
+			hy_change_end(&change);
+			return false;
+		}
 		change.meta.free_pages -= entries[0].pages;
 		hy_change_commit(&change, HY_REC_RESERVE, run.block, slots, entries, count);
 		hy_change_end(&change);
+		reserved->kind = HY_RUN_FREE;
 		reserved->entry = entries[0];
 		reserved->block = run.block;
 		reserved->slot = run.slot;
@@ -135,20 +176,35 @@ reserve_free(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reser
 	}
 }
 
-/* step 1 at the end of the file; the caller holds the extension lock */
-static void
-reserve_end(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reserved)
+/*
+ * step 1 at the end of the file; the caller holds the extension lock.  False: there is no room on this page of the directory, which is
+ * InvalidBlockNumber if any will do.
+ */
+static bool
+reserve_end(Relation rel, uint32 pages, BlockNumber directory, const HyOwner *owner,
+			HyReserved *reserved)
 {
 	HyChange change;
 	BlockNumber start;
 
 	hy_change_begin(&change, rel);
-	while (!hy_change_find_empty(&change, &reserved->block, &reserved->slot))
+	if (directory != InvalidBlockNumber)
 	{
-		hy_change_end(&change);
-		hy_directory_extend(rel);
-		hy_change_begin(&change, rel);
+		reserved->block = directory;
+		if (!hy_change_find_empty_on(&change, directory, &reserved->slot))
+		{
+			hy_change_end(&change);
+			return false;
+		}
 	}
+	else
+		while (!hy_change_find_empty(&change, &reserved->block, &reserved->slot))
+		{
+			hy_change_end(&change);
+			hy_directory_extend(rel);
+			hy_change_begin(&change, rel);
+		}
+	reserved->kind = HY_RUN_ADDED;
 	start = RelationGetNumberOfBlocks(rel);
 	if ((uint64) start + pages >= HY_COLD_BLOCK)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -161,11 +217,12 @@ reserve_end(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reserv
 	hy_change_commit(&change, HY_REC_RESERVE, reserved->block, &reserved->slot, &reserved->entry,
 					 1);
 	hy_change_end(&change);
+	return true;
 }
 
-/* pages that a stream takes; the root of the row map comes behind them */
-static uint32
-stream_pages(Size bytes)
+/* which is the pages that the stream takes */
+uint32
+hy_root_index(Size bytes)
 {
 	return (uint32) ((bytes + RG_PAGE_PAYLOAD - 1) / RG_PAGE_PAYLOAD);
 }
@@ -178,7 +235,7 @@ fill_page(Relation rel, Buffer buffer, const HyEntry *entry, uint32 index, const
 	Page page = BufferGetPage(buffer);
 	Size from = (Size) index * RG_PAGE_PAYLOAD;
 	uint32 used = from < bytes ? (uint32) Min(bytes - from, RG_PAGE_PAYLOAD) : 0;
-	bool is_map = index == stream_pages(bytes);
+	bool is_map = index == hy_root_index(bytes);
 
 	START_CRIT_SECTION();
 	hy_page_init((char *) page, is_map ? RG_PAGE_MAP : RG_PAGE_DATA, index, entry->group_id);
@@ -219,46 +276,152 @@ hy_set_all_visible(Relation rel, BlockNumber start, uint32 pages)
 		ReleaseBuffer(vm_buffer);
 }
 
-/* page i of a run, exclusively locked: added, or one of a free run */
-static Buffer
-run_page(Relation rel, const HyEntry *entry, bool extend, uint32 i)
+Buffer
+hy_run_page(Relation rel, const HyReserved *reserved, uint32 i)
 {
+	BlockNumber block = reserved->entry.start + i;
 	Buffer buffer;
 
-	if (!extend)
-		return ReadBufferExtended(rel, MAIN_FORKNUM, entry->start + i, RBM_ZERO_AND_LOCK, NULL);
-	buffer = om_extend_run(rel);
-	if (BufferGetBlockNumber(buffer) != entry->start + i)
-		elog(ERROR, "unexpected block %u added to table \"%s\" instead of %u",
-			 BufferGetBlockNumber(buffer), RelationGetRelationName(rel), entry->start + i);
-	return buffer;
+	switch (reserved->kind)
+	{
+		case HY_RUN_FREE:
+			return ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
+		case HY_RUN_ADDED:
+			buffer = om_extend_run(rel);
+			if (BufferGetBlockNumber(buffer) != block)
+				elog(ERROR, "unexpected block %u added to table \"%s\" instead of %u",
+					 BufferGetBlockNumber(buffer), RelationGetRelationName(rel), block);
+			return buffer;
+		case HY_RUN_HOT:
+			break;
+	}
+	buffer = ReadBuffer(rel, block);
+	if (ConditionalLockBufferForCleanup(buffer))
+	{
+		if (hy_page_is_empty(BufferGetPage(buffer)))
+			return buffer;
+		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	}
+	ReleaseBuffer(buffer);
+	return InvalidBuffer;
 }
 
 /* step 2 */
 static void
-fill_run(Relation rel, const HyEntry *entry, bool extend, const char *stream, Size bytes)
+fill_run(Relation rel, const HyReserved *reserved, const char *stream, Size bytes)
 {
-	for (uint32 i = 0; i < entry->pages; i++)
+	for (uint32 i = 0; i < reserved->entry.pages; i++)
 	{
 		Buffer buffer;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = run_page(rel, entry, extend, i);
-		fill_page(rel, buffer, entry, i, stream, bytes);
+		buffer = hy_run_page(rel, reserved, i);
+		fill_page(rel, buffer, &reserved->entry, i, stream, bytes);
 		UnlockReleaseBuffer(buffer);
 		STOP_POINT("hybrid_page_added");
 	}
 }
 
-/* step 1; true: at the end of the file, and the extension lock is held */
-static bool
+/* step 1; at the end of the file if need be, and then the extension lock is held */
+static void
 reserve(Relation rel, uint32 pages, const HyOwner *owner, HyReserved *reserved)
 {
-	if (reserve_free(rel, pages, owner, reserved))
-		return false;
+	if (reserve_free(rel, pages, InvalidBlockNumber, owner, reserved))
+		return;
 	LockRelationForExtension(rel, ExclusiveLock);
-	reserve_end(rel, pages, owner, reserved);
+	(void) reserve_end(rel, pages, InvalidBlockNumber, owner, reserved);
+}
+
+void
+hy_end_filling(Relation rel, const HyReserved *reserved)
+{
+	if (reserved->kind == HY_RUN_ADDED)
+		UnlockRelationForExtension(rel, ExclusiveLock);
+	hy_set_all_visible(rel, reserved->entry.start, reserved->entry.pages);
+}
+
+bool
+hy_reserve_at(Relation rel, BlockNumber start, uint32 pages, bool hot, const HyOwner *owner,
+			  HyReserved *reserved)
+{
+	const HyDirectory *dir = hy_directory(rel);
+	HyChange change;
+
+	if (start == InvalidBlockNumber)
+	{
+		reserve(rel, pages, owner, reserved);
+		return true;
+	}
+	if (!hot)
+		return reserve_free(rel, pages, start, owner, reserved);
+	/* a loader that died may have left pages behind, and VACUUM has to find out how many */
+	for (uint32 i = dir->group_count; i < dir->entry_count; i++)
+		if (dir->entries[i].entry.state == HY_LOADING &&
+			dir->entries[i].entry.start < start + pages &&
+			start < dir->entries[i].entry.start + dir->entries[i].entry.pages)
+			return false;
+	hy_change_begin(&change, rel);
+	if (!hy_change_find_empty(&change, &reserved->block, &reserved->slot))
+	{
+		/* not by a new page at the end of the file, which is what is to be given back; but runs moved before have left neighbours */
+		hy_change_end(&change);
+		hy_merge_free(rel);
+		hy_change_begin(&change, rel);
+		if (!hy_change_find_empty(&change, &reserved->block, &reserved->slot))
+		{
+			hy_change_end(&change);
+			return false;
+		}
+	}
+	reserved->kind = HY_RUN_HOT;
+	init_entry(&reserved->entry, &change, owner);
+	reserved->entry.start = start;
+	reserved->entry.pages = pages;
+	hy_change_commit(&change, HY_REC_RESERVE, reserved->block, &reserved->slot, &reserved->entry,
+					 1);
+	hy_change_end(&change);
 	return true;
+}
+
+void
+hy_put_page(Relation rel, Buffer buffer, const RgPageHeader *header, const char *payload)
+{
+	char *page = (char *) BufferGetPage(buffer);
+
+	START_CRIT_SECTION();
+	hy_page_init(page, (RgPageKind) header->kind, header->index, header->group_id);
+	memcpy(page + RG_PAGE_HEADER_OFF, header, sizeof(*header));
+	memcpy(page + RG_PAGE_PAYLOAD_OFF, payload, RG_PAGE_PAYLOAD);
+	MarkBufferDirty(buffer);
+	if (RelationNeedsWAL(rel))
+		log_newpage_buffer(buffer, true);
+	END_CRIT_SECTION();
+}
+
+void
+hy_reserve_undo(Relation rel, const HyReserved *reserved, uint32 written)
+{
+	bool whole = (reserved->entry.flags & HY_FLAG_WHOLE) != 0;
+	uint32 pages = whole ? reserved->entry.pages : written;
+	HyChange change;
+	HyEntry entry;
+
+	hy_change_begin(&change, rel);
+	hy_change_read(&change, reserved->block, reserved->slot, &entry);
+	if (memcmp(&entry, &reserved->entry, sizeof(entry)) != 0)
+		hy_corrupted(rel, reserved->block, "directory entry of a reserved run has changed");
+	if (pages > 0)
+		hy_make_free(&entry, pages);
+	else
+	{
+		memset(&entry, 0, sizeof(entry));
+		change.meta.directory_hint = change.meta.directory_head;
+	}
+	change.meta.free_pages += pages;
+	if (!whole)
+		change.meta.opaque_pages += pages;
+	hy_change_commit(&change, HY_REC_VACUUM, reserved->block, &reserved->slot, &entry, 1);
+	hy_change_end(&change);
 }
 
 /* the reserved entry under the directory's lock: it must be what it was */
@@ -299,7 +462,7 @@ publish(Relation rel, HyReserved *reserved, const char *stream, const HyOwner *o
 	entry->cmin = owner->cmin;
 	entry->stream_bytes = header->stream_bytes;
 	entry->raw_bytes = header->raw_bytes;
-	entry->row_map = entry->start + stream_pages(header->stream_bytes);
+	entry->row_map = entry->start + hy_root_index(header->stream_bytes);
 	change.meta.next_row += TYPEALIGN64(HY_ROW_ALIGN, (uint64) header->rows);
 	if (!owner->frozen)
 		note_xid(&change.meta, owner->xmin);
@@ -309,24 +472,45 @@ publish(Relation rel, HyReserved *reserved, const char *stream, const HyOwner *o
 	hy_change_end(&change);
 }
 
+bool
+hy_reserve_on(Relation rel, BlockNumber directory, Size bytes, const HyOwner *owner,
+			  HyReserved *reserved)
+{
+	if (directory == InvalidBlockNumber)
+	{
+		reserve(rel, hy_root_index(bytes) + 1, owner, reserved);
+		return true;
+	}
+	LockRelationForExtension(rel, ExclusiveLock);
+	if (reserve_end(rel, hy_root_index(bytes) + 1, directory, owner, reserved))
+		return true;
+	UnlockRelationForExtension(rel, ExclusiveLock);
+	return false;
+}
+
+void
+hy_write_stream(Relation rel, char *stream, Size bytes, const HyReserved *reserved)
+{
+	RgHeader *header = (RgHeader *) stream;
+
+	header->group_id = reserved->entry.group_id;
+	header->crc = 0;
+	header->crc = column_crc(stream, header->header_bytes);
+	fill_run(rel, reserved, stream, bytes);
+	hy_end_filling(rel, reserved);
+}
+
 HyEntry
 hy_write_group(Relation rel, char *stream, Size bytes, const HyOwner *owner)
 {
 	RgHeader *header = (RgHeader *) stream;
 	HyReserved reserved;
-	bool extend = reserve(rel, stream_pages(bytes) + 1, owner, &reserved);
 
+	reserve(rel, hy_root_index(bytes) + 1, owner, &reserved);
 	/* from here on VACUUM has something to do, whether this succeeds or not: an abort makes them dead rows */
 	pgstat_count_heap_insert(rel, header->rows);
 	STOP_POINT("hybrid_reserved");
-
-	header->group_id = reserved.entry.group_id;
-	header->crc = 0;
-	header->crc = column_crc(stream, header->header_bytes);
-	fill_run(rel, &reserved.entry, extend, stream, bytes);
-	if (extend)
-		UnlockRelationForExtension(rel, ExclusiveLock);
-	hy_set_all_visible(rel, reserved.entry.start, reserved.entry.pages);
+	hy_write_stream(rel, stream, bytes, &reserved);
 	STOP_POINT("hybrid_pages_written");
 
 	publish(rel, &reserved, stream, owner);
@@ -338,13 +522,15 @@ hy_write_map(Relation rel, const HyEntry *group, uint32 offset)
 {
 	TransactionId xid = GetCurrentTransactionId();
 	HyOwner owner = { .xmin = xid, .writer = xid, .group_id = group->group_id };
-	uint32 pages = (group->rows + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS;
+	uint32 pages = (hy_span(group) + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS;
 	HyReserved reserved;
 	HyEntry *entry = &reserved.entry;
 	HyChange change;
 	HyPatch patch;
-	bool extend = reserve(rel, pages, &owner, &reserved);
+	Buffer root;
 
+	reserve(rel, pages, &owner, &reserved);
+	STOP_POINT("hybrid_map_reserved");
 	for (uint32 i = 0; i < entry->pages; i++)
 	{
 		Buffer buffer;
@@ -354,16 +540,14 @@ hy_write_map(Relation rel, const HyEntry *group, uint32 offset)
 		hy_patch_begin_init(&patch, RG_PAGE_MAP_DENSE, i);
 		hy_patch_add(&patch, RG_PAGE_HEADER_OFF + offsetof(RgPageHeader, group_id),
 					 &entry->group_id, sizeof(entry->group_id));
-		buffer = run_page(rel, entry, extend, i);
+		buffer = hy_run_page(rel, &reserved, i);
 		om_wal_begin(&wal, rel, OM_WAL_HYBRID, HY_REC_MAP_PAGE);
 		hy_patch_add_to_wal(&wal, buffer, &patch, true);
 		om_wal_commit(&wal);
 		UnlockReleaseBuffer(buffer);
 		STOP_POINT("hybrid_map_page_added");
 	}
-	if (extend)
-		UnlockRelationForExtension(rel, ExclusiveLock);
-	hy_set_all_visible(rel, entry->start, entry->pages);
+	hy_end_filling(rel, &reserved);
 	STOP_POINT("hybrid_map_written");
 
 	begin_publication(rel, &reserved, &change);
@@ -373,11 +557,18 @@ hy_write_map(Relation rel, const HyEntry *group, uint32 offset)
 	entry->first_row = group->first_row;
 	hy_patch_begin(&patch);
 	hy_patch_add(&patch, offset, &entry->start, sizeof(entry->start));
-	change.other_buffer = ReadBuffer(rel, group->row_map);
-	change.other_patch = &patch;
-	LockBuffer(change.other_buffer, BUFFER_LOCK_EXCLUSIVE);
+	root = ReadBuffer(rel, group->row_map);
+	LockBuffer(root, BUFFER_LOCK_EXCLUSIVE);
+	if (hy_map_is_superseded(root))
+	{
+		/* in vain: the group has another root by now, and who wants the map will find that it has none */
+		hy_make_free(entry, entry->pages);
+		change.meta.free_pages += entry->pages;
+	}
+	else
+		hy_change_add(&change, root, &patch);
 	hy_change_commit(&change, HY_REC_MAP, reserved.block, &reserved.slot, entry, 1);
-	UnlockReleaseBuffer(change.other_buffer);
+	UnlockReleaseBuffer(root);
 	hy_change_end(&change);
 	STOP_POINT("hybrid_map_published");
 }

@@ -1,6 +1,6 @@
 /*
  * rowgroup_build.c
- *		Collect rows in memory and encode them as the stream of a row group.
+ *		Collect rows in memory: see rowgroup_build.h.
  *
  * A row counts once builder->rows does: everything behind is scratch, so that
  * an error in the middle of a row (a missing toast chunk, memory) takes nothing
@@ -16,46 +16,12 @@
 
 #include "codec/column.h"
 #include "codec/numeric_digits.h"
-#include "rowgroup/rowgroup_build.h"
-#include "rowgroup/rowgroup_type.h"
+#include "rowgroup/rowgroup_builder.h"
 
 #define RG_BUILD_ROWS_MIN 1024
 #define RG_BUILD_BYTES_MIN 8192
 /* of one column; its chunk must stay below 4 GB with its offsets */
 #define RG_BUILD_BYTES_MAX ((Size) PG_INT32_MAX)
-
-typedef struct RgBuildColumn
-{
-	RgType type;
-	bool filter;	 /* make a Bloom filter */
-	uint8 *nulls;	 /* a byte a row, 0 or 1 */
-	uint64 *codes;	 /* CODE, and numerics of one scale */
-	uint32 *offsets; /* BYTES: one more than rows */
-	uint8 *bytes;	 /* FIXED, BYTES */
-	Size room;		 /* of bytes */
-
-	/*
-	 * Numerics are kept as codes and the lengths of what they were made of, until one comes that is no integer under
-	 * the scale of the others: then, and for good, as bytes.
-	 */
-	bool scaled;
-	int scale; /* -1: none so far */
-	uint8 *lengths;
-} RgBuildColumn;
-
-struct RgBuilder
-{
-	MemoryContext context;
-	MemoryContext scratch; /* for flattening */
-	bool with_xmin;
-	bool any_filter;
-	int natts;
-	uint32 rows;
-	uint32 room; /* rows for which the arrays have room */
-	Size raw_bytes;
-	Size stream_bytes;							  /* of the last stream: room for the next */
-	RgBuildColumn columns[FLEXIBLE_ARRAY_MEMBER]; /* natts, + xmin */
-};
 
 const char *
 rg_unsupported(TupleDesc desc)
@@ -70,13 +36,27 @@ rg_unsupported(TupleDesc desc)
 	return NULL;
 }
 
+/* rg_hidden_type --- of a column behind the table's: four bytes, unsigned */
+static RgType
+rg_hidden_type(Oid type)
+{
+	return (RgType){ .type = type,
+					 .typmod = -1,
+					 .typlen = sizeof(uint32),
+					 .typbyval = true,
+					 .typalign = TYPALIGN_INT,
+					 .store = COL_STORE_CODE,
+					 .order = COL_ORDER_UNSIGNED,
+					 .form = RG_FORM_BITS4 };
+}
+
 RgBuilder *
 rg_builder_create(TupleDesc desc, bool with_xmin, MemoryContext parent)
 {
 	MemoryContext context;
 	RgBuilder *builder;
 	const char *unsupported = rg_unsupported(desc);
-	int columns = desc->natts + (with_xmin ? 1 : 0);
+	int columns = desc->natts + 2;
 
 	if (unsupported != NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -100,15 +80,16 @@ rg_builder_create(TupleDesc desc, bool with_xmin, MemoryContext parent)
 		col->scale = -1;
 	}
 	if (with_xmin)
-		builder->columns[desc->natts].type = (RgType){ .type = XIDOID,
-													   .typmod = -1,
-													   .typlen = sizeof(TransactionId),
-													   .typbyval = true,
-													   .typalign = TYPALIGN_INT,
-													   .store = COL_STORE_CODE,
-													   .order = COL_ORDER_UNSIGNED,
-													   .form = RG_FORM_BITS4 };
+		builder->columns[desc->natts].type = rg_hidden_type(XIDOID);
 	return builder;
+}
+
+void
+rg_builder_keep_numbers(RgBuilder *builder)
+{
+	Assert(builder->with_xmin && builder->room == 0);
+	builder->with_numbers = true;
+	builder->columns[builder->natts + 1].type = rg_hidden_type(OIDOID);
 }
 
 void
@@ -204,7 +185,7 @@ rg_grow_rows(RgBuilder *builder)
 	if (room > RG_ROWS_MAX)
 		elog(ERROR, "row group has %u rows already", builder->rows);
 
-	for (int i = 0; i < builder->natts + builder->with_xmin; i++)
+	for (int i = 0; i < rg_builder_columns(builder); i++)
 	{
 		RgBuildColumn *col = &builder->columns[i];
 
@@ -458,6 +439,18 @@ rg_builder_append(RgBuilder *builder, const Datum *values, const bool *nulls, Tr
 	builder->rows = row + 1;
 }
 
+void
+rg_builder_number(RgBuilder *builder, uint32 number)
+{
+	RgBuildColumn *col = &builder->columns[builder->natts + 1];
+	uint32 row = builder->rows - 1;
+
+	Assert(builder->with_numbers && builder->rows > 0);
+	Assert(row == 0 || number > col->codes[row - 1]);
+	col->codes[row] = number;
+	col->nulls[row] = 0;
+}
+
 Datum
 rg_builder_value(const RgBuilder *builder, uint32 i, int att, bool *isnull)
 {
@@ -551,7 +544,7 @@ rg_reorder_bytes(const RgBuilder *builder, RgBuildColumn *col, const uint32 *ord
 void
 rg_builder_reorder(RgBuilder *builder, const uint32 *order)
 {
-	for (int i = 0; i < builder->natts + builder->with_xmin; i++)
+	for (int i = 0; i < rg_builder_columns(builder); i++)
 	{
 		RgBuildColumn *col = &builder->columns[i];
 
@@ -571,223 +564,4 @@ rg_builder_reorder(RgBuilder *builder, const uint32 *order)
 		else
 			rg_reorder_bytes(builder, col, order);
 	}
-}
-
-/* ---- encoding ---- */
-
-/*
- * rg_numeric_codes --- order codes of numerics, if all of them are integers
- * under one scale; else NULL.  What is not NULL comes back bit for bit (numeric_parse).
- */
-static uint64 *
-rg_numeric_codes(const RgBuildColumn *col, uint32 first, uint32 rows, int *scale)
-{
-	uint64 *codes = NULL;
-
-	for (uint32 i = 0; i < rows; i++)
-	{
-		uint32 start = col->offsets[first + i];
-		uint32 this_scale;
-		int64 value;
-
-		if (col->nulls[first + i])
-			continue;
-		if (!numeric_parse(col->bytes + start, col->offsets[first + i + 1] - start, &value,
-						   &this_scale))
-			return NULL;
-		if (codes == NULL)
-		{
-			codes = palloc0(rows * sizeof(uint64));
-			*scale = (int) this_scale;
-		}
-		else if ((int) this_scale != *scale)
-			return NULL;
-		codes[i] = (uint64) value ^ RG_SIGN8;
-	}
-	return codes;
-}
-
-/* rg_encode_bytes --- what column_encode needs of a varlena column; returns the bytes of the values */
-static Size
-rg_encode_bytes(const RgBuildColumn *col, uint32 first, uint32 rows, ColInput *in, ColDesc *desc)
-{
-	int scale = col->scale;
-	const uint64 *codes = NULL;
-	Size bytes = 0;
-
-	if (col->scaled)
-	{
-		codes = col->codes + first;
-		for (uint32 i = 0; i < rows; i++)
-			bytes += col->lengths[first + i];
-	}
-	else
-	{
-		/* those of this group alone may be of one scale */
-		if (col->type.numeric)
-			codes = rg_numeric_codes(col, first, rows, &scale);
-		bytes = col->offsets[first + rows] - col->offsets[first];
-	}
-	if (codes != NULL)
-	{
-		in->store = COL_STORE_CODE;
-		in->order = COL_ORDER_SIGNED;
-		in->codes = codes;
-		desc->scale = (int16) scale;
-		desc->flags = COL_FLAG_NUMERIC;
-		if (rg_numeric_typmod_scale(col->type.typmod) == scale)
-			desc->flags |= COL_FLAG_TYPMOD_SCALE;
-		return bytes;
-	}
-
-	in->bytes = col->bytes + col->offsets[first];
-	in->offsets = col->offsets;
-	if (first > 0)
-	{
-		uint32 *offsets = palloc((rows + (Size) 1) * sizeof(uint32));
-
-		for (uint32 i = 0; i <= rows; i++)
-			offsets[i] = col->offsets[first + i] - col->offsets[first];
-		in->offsets = offsets;
-	}
-	return bytes;
-}
-
-/* rg_encode_column --- fill desc and return the chunk; NULL if there is none */
-static uint8 *
-rg_encode_column(const RgBuildColumn *col, uint32 first, uint32 rows, ColDesc *desc)
-{
-	const RgType *type = &col->type;
-	ColInput in = {
-		.store = type->store, .order = type->order, .rows = rows, .bloom = col->filter
-	};
-	uint32 null_count = 0, values;
-	uint16 flags;
-	uint8 *chunk;
-
-	desc->type_oid = type->type;
-	desc->typmod = type->typmod;
-	desc->typlen = type->typlen;
-	desc->typbyval = type->typbyval;
-	desc->typalign = (uint8) type->typalign;
-
-	if (type->store != COL_STORE_NONE)
-	{
-		for (uint32 i = 0; i < rows; i++)
-			null_count += col->nulls[first + i];
-	}
-	if (type->store == COL_STORE_NONE || null_count == rows)
-	{
-		desc->store = COL_STORE_NONE;
-		desc->order = (uint8) type->order;
-		desc->divisor = 1;
-		desc->null_count = rows;
-		return NULL;
-	}
-
-	values = rows - null_count;
-	in.nulls = null_count > 0 ? col->nulls + first : NULL;
-	if (type->store == COL_STORE_CODE)
-	{
-		in.codes = col->codes + first;
-		desc->raw_bytes = values * (uint64) type->typlen;
-	}
-	else if (type->store == COL_STORE_FIXED)
-	{
-		in.typlen = (uint32) type->typlen;
-		in.bytes = col->bytes + (Size) first * in.typlen;
-		desc->raw_bytes = values * (uint64) type->typlen;
-	}
-	else
-	{
-		desc->raw_bytes = rg_encode_bytes(col, first, rows, &in, desc);
-		desc->raw_bytes += values * (uint64) VARHDRSZ;
-	}
-
-	flags = desc->flags;
-	chunk = column_encode(&in, desc);
-	desc->flags |= flags;
-	if (chunk == NULL)
-		elog(ERROR, "no chunk for a column of %u values", values);
-	return chunk;
-}
-
-/* the stream as it grows, in the caller's context */
-typedef struct RgStream
-{
-	char *data;
-	Size bytes;
-	Size room;
-} RgStream;
-
-static void
-rg_stream_add(RgStream *stream, const void *data, Size bytes)
-{
-	Size padded = COL_ALIGN(bytes);
-
-	if (stream->bytes + padded > stream->room)
-	{
-		stream->room = Max(stream->room * 2, stream->bytes + padded);
-		stream->data = repalloc_huge(stream->data, stream->room);
-	}
-	memcpy(stream->data + stream->bytes, data, bytes);
-	memset(stream->data + stream->bytes + bytes, 0, padded - bytes);
-	stream->bytes += padded;
-}
-
-char *
-rg_builder_encode(RgBuilder *builder, uint32 first, uint32 rows, uint64 group_id, Size *bytes)
-{
-	int columns = builder->natts + (builder->with_xmin ? 1 : 0);
-	Size header_bytes = sizeof(RgHeader) + columns * sizeof(ColDesc);
-	MemoryContext old;
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "omendb row group encoding",
-												  ALLOCSET_DEFAULT_SIZES);
-	RgHeader header = { .magic = RG_MAGIC,
-						.version = RG_VERSION,
-						.flags = builder->with_xmin ? RG_FLAG_XMIN : 0,
-						.group_id = group_id,
-						.rows = rows,
-						.vectors = (uint16) ((rows + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS),
-						.natts = (uint16) builder->natts,
-						.columns = (uint16) columns,
-						.header_bytes = (uint32) header_bytes };
-	RgStream stream;
-
-	Assert(rows > 0 && rows <= RG_ROWS_MAX);
-	Assert(first + rows <= builder->rows);
-
-	stream.room = header_bytes + Max(65536, builder->stream_bytes / 8 * 9);
-	stream.data = palloc_extended(stream.room, MCXT_ALLOC_HUGE);
-	memset(stream.data, 0, header_bytes);
-	stream.bytes = header_bytes;
-
-	for (int i = 0; i < columns; i++)
-	{
-		ColDesc desc = { 0 };
-		uint8 *chunk;
-
-		CHECK_FOR_INTERRUPTS();
-		old = MemoryContextSwitchTo(scratch);
-		chunk = rg_encode_column(&builder->columns[i], first, rows, &desc);
-		MemoryContextSwitchTo(old);
-		if (chunk != NULL)
-		{
-			desc.chunk_offset = stream.bytes;
-			rg_stream_add(&stream, chunk, desc.chunk_bytes);
-		}
-		if (i < builder->natts)
-			header.raw_bytes += desc.raw_bytes;
-		memcpy(stream.data + sizeof(RgHeader) + i * sizeof(ColDesc), &desc, sizeof(desc));
-		MemoryContextReset(scratch);
-	}
-	MemoryContextDelete(scratch);
-
-	header.stream_bytes = stream.bytes;
-	memcpy(stream.data, &header, sizeof(header));
-	header.crc = column_crc(stream.data, header_bytes);
-	memcpy(stream.data, &header, sizeof(header));
-
-	*bytes = builder->stream_bytes = stream.bytes;
-	return stream.data;
 }

@@ -24,6 +24,8 @@ extern const char *rg_unsupported(TupleDesc desc);
  * needs of desc.  with_xmin: append takes each row's original xmin.
  */
 extern RgBuilder *rg_builder_create(TupleDesc desc, bool with_xmin, MemoryContext parent);
+/* the group will have row numbers: called before the first row is added to a builder with_xmin; rg_builder_number behind each */
+extern void rg_builder_keep_numbers(RgBuilder *builder);
 extern void rg_builder_free(RgBuilder *builder);
 
 /*
@@ -51,6 +53,9 @@ extern void rg_builder_append_rows(RgBuilder *builder, Datum *const *values, boo
  * Of types without a known order there is none.
  */
 extern void rg_builder_filter(RgBuilder *builder, int att);
+
+/* the number of the row added last, less that of the group's first row: greater than the one before */
+extern void rg_builder_number(RgBuilder *builder, uint32 number);
 
 extern uint32 rg_builder_rows(const RgBuilder *builder);
 extern Size rg_builder_raw_bytes(const RgBuilder *builder); /* detoasted */

@@ -18,7 +18,8 @@
  *
  * Columns are the table's attributes 1..natts in order, dropped ones included,
  * and behind them, if RG_FLAG_XMIN, a CODE column of the rows' original xmin
- * (order UNSIGNED).  Chunks start at multiples of 8.
+ * (order UNSIGNED); behind that, if RG_FLAG_NUMBERS, another of the rows' numbers less that of the group's first row,
+ * ascending: the group was rewritten without some of its rows.  Chunks start at multiples of 8.
  *
  * A group never changes.  Deleted rows and rows with a header will be found
  * through the directory entry (hybrid_format.h), not here.
@@ -69,14 +70,16 @@ StaticAssertDecl(BLCKSZ >= 8192 && BLCKSZ <= 32768, "block size 8 to 32 kB");
 /*
  * 2: vectors of FSST, symbols
  * 3: RUNS, DICT_RUNS, ASCENDING, LINEAR, PATCHED
- * 4: Bloom filters
+ * 4: Bloom filters, row numbers
  *
  * A version only adds to those before it, so all are read by the same code.
  */
 #define RG_VERSION 4
 
 #define RG_FLAG_XMIN 0x0001
-#define RG_FLAGS_VALID 0x0001
+/* only together with XMIN */
+#define RG_FLAG_NUMBERS 0x0004
+#define RG_FLAGS_VALID 0x0005
 
 /* 64 bytes */
 typedef struct RgHeader
@@ -89,7 +92,7 @@ typedef struct RgHeader
 	uint32 rows;	/* 1..RG_ROWS_MAX */
 	uint16 vectors; /* (rows + 1023) / 1024 */
 	uint16 natts;	/* attributes of the table when written */
-	uint16 columns; /* natts, + 1 with RG_FLAG_XMIN */
+	uint16 columns; /* natts, + 1 with RG_FLAG_XMIN, + 1 with RG_FLAG_NUMBERS */
 	uint16 reserved0;
 	uint32 header_bytes; /* 64 + 128 * columns */
 	uint64 raw_bytes;

@@ -73,6 +73,7 @@ struct RgGroup
 	int natts;			  /* of the table now, >= header->natts */
 	RgColumn *columns;	  /* natts */
 	RgColumn xmin;		  /* desc NULL if there is none */
+	RgColumn numbers;	  /* likewise */
 
 	/* of the vector being decoded; its payload if that had to be expanded */
 	RgRoom expanded;
@@ -85,6 +86,12 @@ struct RgGroup
 		ColSpan spans[COL_VECTOR_ROWS];
 	} * scratch;
 };
+
+/* one code of a column of codes without NULLs */
+extern uint64 rg_code_at(RgGroup *group, RgColumn *col, uint32 row);
+
+/* all codes of a vector of such a column: into the scratch */
+extern const uint64 *rg_codes(RgGroup *group, RgColumn *col, uint32 vector);
 
 static inline bool
 rg_column_is_numeric(const RgColumn *col)

@@ -54,7 +54,9 @@ rg_check_header(const RgHeader *header, uint64 group_id)
 		header->vectors != (header->rows + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS)
 		return "number of rows of a row group is out of range";
 	if (header->natts > MaxHeapAttributeNumber ||
-		header->columns != header->natts + ((header->flags & RG_FLAG_XMIN) != 0 ? 1 : 0))
+		(header->flags & (RG_FLAG_XMIN | RG_FLAG_NUMBERS)) == RG_FLAG_NUMBERS ||
+		header->columns != header->natts + ((header->flags & RG_FLAG_XMIN) != 0 ? 1 : 0) +
+							   ((header->flags & RG_FLAG_NUMBERS) != 0 ? 1 : 0))
 		return "number of columns of a row group is out of range";
 	if (header->header_bytes != sizeof(RgHeader) + header->columns * sizeof(ColDesc) ||
 		header->stream_bytes < header->header_bytes)
@@ -172,6 +174,18 @@ rg_column_init(RgColumn *col, const ColDesc *desc, int16 typlen, bool typbyval, 
 		col->form = rg_code_form(desc->order, desc->typlen);
 }
 
+/* rg_hidden_init --- a column behind the table's */
+static void
+rg_hidden_init(RgGroup *group, RgColumn *col, int i, const char *wrong)
+{
+	const ColDesc *desc = &group->descs[i];
+
+	if (desc->store != COL_STORE_CODE || desc->typlen != sizeof(uint32) ||
+		desc->order != COL_ORDER_UNSIGNED || desc->null_count > 0)
+		group->source->damaged(group->source, sizeof(RgHeader) + i * sizeof(ColDesc), wrong);
+	rg_column_init(col, desc, desc->typlen, true, TYPALIGN_INT);
+}
+
 RgGroup *
 rg_open(RgSource *source, uint64 group_id, TupleDesc desc, MemoryContext parent)
 {
@@ -228,15 +242,11 @@ rg_open(RgSource *source, uint64 group_id, TupleDesc desc, MemoryContext parent)
 			col->missing = getmissingattr(desc, i + 1, &col->missing_null);
 	}
 	if ((header->flags & RG_FLAG_XMIN) != 0)
-	{
-		const ColDesc *column = &group->descs[header->natts];
-
-		if (column->store != COL_STORE_CODE || column->typlen != sizeof(TransactionId) ||
-			column->order != COL_ORDER_UNSIGNED || column->null_count > 0)
-			source->damaged(source, sizeof(RgHeader) + header->natts * sizeof(ColDesc),
-							"column of transaction IDs has another form");
-		rg_column_init(&group->xmin, column, column->typlen, true, TYPALIGN_INT);
-	}
+		rg_hidden_init(group, &group->xmin, header->natts,
+					   "column of transaction IDs has another form");
+	if ((header->flags & RG_FLAG_NUMBERS) != 0)
+		rg_hidden_init(group, &group->numbers, header->natts + 1,
+					   "column of row numbers has another form");
 	return group;
 }
 
@@ -680,6 +690,21 @@ rg_decode(RgGroup *group, RgColumn *col, uint32 vector)
 		rg_decode_numerics(group, col, header, rows, payload);
 	else
 		rg_decode_spans(group, col, vector, header, rows, payload);
+}
+
+const uint64 *
+rg_codes(RgGroup *group, RgColumn *col, uint32 vector)
+{
+	const ColVector *header = &rg_load_vectors(group, col)[vector];
+	const uint8 *dict = column_uses_dict(header) ? rg_load_dict(group, col) : NULL;
+	const uint8 *payload;
+
+	if (group->scratch == NULL)
+		group->scratch = MemoryContextAlloc(group->context, sizeof(*group->scratch));
+	payload = rg_payload(group, col, vector, false, &header);
+	column_decode_codes(col->desc, header, rg_vector_rows(group, vector), payload, dict,
+						group->scratch->codes);
+	return group->scratch->codes;
 }
 
 const RgVector *

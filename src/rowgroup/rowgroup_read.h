@@ -86,6 +86,15 @@ extern void rg_prefetch(RgGroup *group, const bool *needed, int first, int natts
 extern TransactionId rg_row_xmin(RgGroup *group, uint32 row);
 
 /*
+ * Row numbers, less that of the group's first row: of a row; of all rows of a vector; and the row of a number, false if it has none. A group
+ * without such a column has them without holes.
+ */
+extern bool rg_has_numbers(const RgGroup *group);
+extern uint32 rg_row_number(RgGroup *group, uint32 row);
+extern void rg_vector_numbers(RgGroup *group, uint32 vector, uint32 *numbers);
+extern bool rg_find_number(RgGroup *group, uint32 number, uint32 *row);
+
+/*
  * Can vector `vector` (or, with vector = -1, the group) hold a row whose value v satisfies
  * v >= low and v <= high?  Bounds are order codes of the column's ColOrder, or, for BYTES and FIXED, the
  * bytes; NULL pointer = unbounded.  NULLs never match.  true if unknown.

@@ -225,23 +225,28 @@ rg_value(RgGroup *group, int column, uint32 row, bool *isnull)
 						 rg_span(group, col, vector, i, again, header, payload));
 }
 
-TransactionId
-rg_row_xmin(RgGroup *group, uint32 row)
+uint64
+rg_code_at(RgGroup *group, RgColumn *col, uint32 row)
 {
-	RgColumn *col = &group->xmin;
 	uint32 vector = row / COL_VECTOR_ROWS;
 	const ColVector *header;
 	const uint8 *payload;
 	const uint8 *dict;
 
 	Assert(row < group->header->rows);
-	if (col->desc == NULL)
-		return InvalidTransactionId;
 	(void) rg_load_vectors(group, col);
 	dict = column_uses_dict(&col->vectors[vector]) ? rg_load_dict(group, col) : NULL;
 	payload = rg_payload_in_place(group, col, vector, &header);
 	if (payload == NULL)
 		payload = rg_payload(group, col, vector, true, &header);
-	return (TransactionId) column_code_at(col->desc, header, rg_vector_rows(group, vector), payload,
-										  dict, row % COL_VECTOR_ROWS);
+	return column_code_at(col->desc, header, rg_vector_rows(group, vector), payload, dict,
+						  row % COL_VECTOR_ROWS);
+}
+
+TransactionId
+rg_row_xmin(RgGroup *group, uint32 row)
+{
+	if (group->xmin.desc == NULL)
+		return InvalidTransactionId;
+	return (TransactionId) rg_code_at(group, &group->xmin, row);
 }

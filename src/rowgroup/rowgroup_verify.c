@@ -300,6 +300,27 @@ rg_verify_column(RgVerify *verify, const ColDesc *desc)
 		rg_verify_damaged(verify, 0, "size of a column's values is wrong");
 }
 
+/* rg_verify_numbers --- row numbers ascend */
+static void
+rg_verify_numbers(RgGroup *group)
+{
+	const ColDesc *desc = group->numbers.desc;
+	uint32 numbers[COL_VECTOR_ROWS];
+	uint32 least = 0;
+
+	for (uint32 vector = 0; vector < group->header->vectors; vector++)
+	{
+		rg_vector_numbers(group, vector, numbers);
+		for (uint32 i = 0; i < rg_vector_rows(group, vector); i++)
+		{
+			if (numbers[i] < least || numbers[i] == UINT32_MAX)
+				group->source->damaged(group->source, desc->chunk_offset,
+									   "row numbers do not ascend");
+			least = numbers[i] + 1;
+		}
+	}
+}
+
 void
 rg_verify(RgGroup *group)
 {
@@ -322,6 +343,8 @@ rg_verify(RgGroup *group)
 		rg_verify_column(verify, desc);
 		MemoryContextReset(context);
 	}
+	if (rg_has_numbers(group))
+		rg_verify_numbers(group);
 	if (raw_bytes != header->raw_bytes)
 		group->source->damaged(group->source, 0, "size of a row group's values is wrong");
 
