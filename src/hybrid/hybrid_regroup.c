@@ -471,7 +471,7 @@ rewrite(Regroup *re)
 {
 	TransactionId xid = GetCurrentTransactionId();
 	HyOwner owner = { .xmin = xid, .writer = xid };
-	bool usable[SOURCES_MAX];
+	bool usable[SOURCES_MAX] = { 0 };
 
 	for (uint32 k = 0; k < re->count; k++)
 		usable[k] = find_gone(re, &re->sources[k]);
