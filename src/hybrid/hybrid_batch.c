@@ -6,9 +6,11 @@
 
 #include "access/stratnum.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/spccache.h"
 
 #include "hybrid/hybrid_batch.h"
 #include "hybrid/hybrid_header.h"
@@ -54,6 +56,7 @@ leave_group(HyBatchReader *reader)
 	reader->items_read = false;
 	reader->item_count = 0;
 	reader->any_touched = reader->any_invisible = false;
+	reader->asked_ahead = false;
 	reader->group = NULL;
 	reader->vector = NO_VECTOR;
 }
@@ -321,6 +324,45 @@ hy_batch_seek_vector(HyBatchReader *reader, uint32 vector)
 	judge_vector(reader);
 }
 
+/*
+ * Ask the operating system for what will be wanted of the group behind this one: the columns that have been read of this one, which are known
+ * at its second vector.  If conditions have not ruled this one out, the next one is likely to be wanted, too.
+ */
+static void
+ask_ahead(HyBatchReader *reader)
+{
+	const HyEntry *next;
+	HySource source;
+	RgGroup *group;
+	int natts;
+
+	reader->asked_ahead = true;
+	if (reader->group_idx + 1 >= reader->group_count || reader->strategy == NULL ||
+		RelationUsesLocalBuffers(reader->rel) ||
+		get_tablespace_io_concurrency(reader->rel->rd_rel->reltablespace) == 0)
+		return;
+	next = &reader->groups[reader->group_idx + 1];
+	hy_source_init(&source, reader->rel, next, reader->strategy, reader->context);
+	group = rg_open(&source.base, next->group_id, reader->desc, reader->context);
+	natts = Min(rg_header(group)->natts, rg_header(reader->group)->natts);
+	for (int i = 0; i < natts; i++)
+	{
+		const ColDesc *column = rg_column(group, i);
+		uint64 page = column->chunk_offset / RG_PAGE_PAYLOAD;
+
+		if (column->chunk_bytes == 0 || !rg_column_is_read(reader->group, i))
+			continue;
+		for (; page <= (column->chunk_offset + column->chunk_bytes - 1) / RG_PAGE_PAYLOAD &&
+			   page < next->pages;
+			 page++, reader->pages_ahead++)
+			(void) PrefetchBuffer(reader->rel, MAIN_FORKNUM, next->start + (BlockNumber) page);
+	}
+	hy_source_release(&source);
+	rg_close(group);
+	if (source.scratch != NULL)
+		pfree(source.scratch);
+}
+
 bool
 hy_batch_next_vector(HyBatchReader *reader, bool forward)
 {
@@ -346,6 +388,8 @@ hy_batch_next_vector(HyBatchReader *reader, bool forward)
 		reader->vectors_skipped++;
 	}
 	reader->vectors_read++;
+	if (forward && reader->vector > 0 && !reader->asked_ahead)
+		ask_ahead(reader);
 	hy_batch_seek_vector(reader, reader->vector);
 	return true;
 }

@@ -71,9 +71,12 @@ typedef struct HyBatchReader
 	uint32 item_count;
 	struct HyMapItem *items;
 
+	bool asked_ahead; /* for the next group's pages */
+
 	/* what happened, for EXPLAIN and tests */
 	uint64 vectors_read;
 	uint64 vectors_skipped;
+	uint64 pages_ahead;
 } HyBatchReader;
 
 /*

@@ -269,6 +269,12 @@ rg_column(const RgGroup *group, int column)
 	return &group->descs[column];
 }
 
+bool
+rg_column_is_read(const RgGroup *group, int column)
+{
+	return group->columns[column].vectors != NULL;
+}
+
 uint32
 rg_vector_rows(const RgGroup *group, uint32 vector)
 {

@@ -48,6 +48,9 @@ extern const RgHeader *rg_header(const RgGroup *group);
 /* column 0..columns - 1 */
 extern const ColDesc *rg_column(const RgGroup *group, int column);
 
+/* has any of the column's chunk been read? */
+extern bool rg_column_is_read(const RgGroup *group, int column);
+
 /* rows of vector v */
 extern uint32 rg_vector_rows(const RgGroup *group, uint32 vector);
 
