@@ -237,3 +237,24 @@ DROP TABLE ho, ho_before;
 DROP FUNCTION ho_removed;
 DROP ROLE regress_ho_other;
 SELECT count(*) FROM pg_seclabel WHERE provider = 'omendb';
+
+-- what is neither encoded by symbols nor compressed: for those who read single rows
+CREATE TABLE ho (id int, note text, long text) USING omendb;
+SELECT omendb.set_options('ho', row_group_rows => 1024);
+INSERT INTO ho SELECT i, 'a note about number ' || i, repeat('long text ' || i, 100) FROM generate_series(1, 1024) i;
+VACUUM FULL ho;
+SELECT column_name, encodings FROM (SELECT key AS column_name, value -> 'encodings' AS encodings FROM omendb.row_groups('ho'), jsonb_each(encodings) WHERE state = 'visible') x ORDER BY 1;
+SELECT omendb.set_options('ho', plain_columns => '{note,long}');
+SELECT label FROM pg_seclabels WHERE objname = 'ho';
+VACUUM FULL ho;
+SELECT column_name, encodings FROM (SELECT key AS column_name, value -> 'encodings' AS encodings FROM omendb.row_groups('ho'), jsonb_each(encodings) WHERE state = 'visible') x ORDER BY 1;
+SELECT count(*), sum(hashtext(note)) = sum(hashtext('a note about number ' || id)) AS notes, bool_and(long = repeat('long text ' || id, 100)) AS long FROM ho;
+ALTER TABLE ho RENAME note TO remark;
+SELECT plain_columns FROM omendb.table_options('ho');
+ALTER TABLE ho ALTER remark TYPE varchar(100), DROP long;
+SELECT plain_columns FROM omendb.table_options('ho');
+SELECT omendb.set_options('ho', plain_columns => '{nothing}');
+SELECT omendb.set_options('ho', plain_columns => '{id,id}');
+SELECT omendb.reset_options('ho', 'plain_columns');
+SELECT count(*) FROM pg_seclabels WHERE objname = 'ho' AND label ~ 'plain';
+DROP TABLE ho;

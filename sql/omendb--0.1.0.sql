@@ -522,11 +522,12 @@ CREATE FUNCTION set_options(tab regclass,
 	freeze_after interval DEFAULT NULL,
 	row_group_rows int DEFAULT NULL,
 	sort_key text[] DEFAULT NULL,
-	bloom_columns text[] DEFAULT NULL)
+	bloom_columns text[] DEFAULT NULL,
+	plain_columns text[] DEFAULT NULL)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'omendb_set_options'
 	LANGUAGE C;
-COMMENT ON FUNCTION set_options(regclass, boolean, bigint, interval, int, text[], text[]) IS
+COMMENT ON FUNCTION set_options(regclass, boolean, bigint, interval, int, text[], text[], text[]) IS
 	'set options of an omendb table; NULL leaves one as it is';
 
 CREATE FUNCTION reset_options(tab regclass, VARIADIC options text[] DEFAULT '{}')
@@ -542,7 +543,8 @@ CREATE FUNCTION table_options(tab regclass,
 	OUT freeze_after interval,
 	OUT row_group_rows int,
 	OUT sort_key text[],
-	OUT bloom_columns text[])
+	OUT bloom_columns text[],
+	OUT plain_columns text[])
 	AS 'MODULE_PATHNAME', 'omendb_table_options'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION table_options(regclass) IS

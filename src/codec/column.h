@@ -25,6 +25,8 @@ typedef struct ColInput
 	const uint8 *bytes;	   /* FIXED: rows * typlen; BYTES: the values side by side */
 	const uint32 *offsets; /* BYTES: rows + 1, ascending; a NULL is empty */
 	bool bloom;			   /* make a Bloom filter, if one could exclude anything */
+	bool
+		plain; /* BYTES: neither FSST nor PGLZ, so that one value is read without decoding any other */
 } ColInput;
 
 /*

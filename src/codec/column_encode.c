@@ -575,10 +575,12 @@ column_encode(const ColInput *in, ColDesc *desc)
 	for (uint32 v = 0; v < enc->vectors; v++)
 	{
 		plan_vector(enc, v);
-		column_try_compression(enc, v);
+		if (!in->plain)
+			column_try_compression(enc, v);
 	}
 	dict = dict_try(enc);
-	dict = symbols_try(enc, dict);
+	if (!in->plain)
+		dict = symbols_try(enc, dict);
 	if (dict != NULL)
 		dict_adopt(enc, dict);
 	column_plan_bloom(enc);

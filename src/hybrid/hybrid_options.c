@@ -39,6 +39,9 @@ static const struct
 							   "separated by commas, and quoted like identifiers") },
 	{ "bloom_columns",
 	  gettext_noop("Valid values are names of up to 32 columns, each once; in a label "
+				   "separated by commas, and quoted like identifiers") },
+	{ "plain_columns",
+	  gettext_noop("Valid values are names of up to 32 columns, each once; in a label "
 				   "separated by commas, and quoted like identifiers") }
 };
 
@@ -67,7 +70,7 @@ hy_option_by_name(const char *name, HyOption *option, HyOptionsProblem *problem)
 		.message = psprintf(_("unrecognized option \"%s\""), name),
 		.hint =
 			gettext_noop("Options are auto_freeze, keep_hot_rows, freeze_after, row_group_rows, "
-						 "sort_key and bloom_columns")
+						 "sort_key, bloom_columns and plain_columns")
 	};
 	return false;
 }
@@ -94,6 +97,9 @@ hy_options_reset(HyOptions *options, HyOption option)
 			break;
 		case HY_OPTION_BLOOM_COLUMNS:
 			options->bloom_columns = NIL;
+			break;
+		case HY_OPTION_PLAIN_COLUMNS:
+			options->plain_columns = NIL;
 			break;
 	}
 }
@@ -169,6 +175,9 @@ hy_options_set(HyOptions *options, HyOption option, const char *value, HyOptions
 			break;
 		case HY_OPTION_BLOOM_COLUMNS:
 			valid = parse_columns(value, &options->bloom_columns);
+			break;
+		case HY_OPTION_PLAIN_COLUMNS:
+			valid = parse_columns(value, &options->plain_columns);
 			break;
 	}
 	if (!valid)
@@ -299,6 +308,8 @@ format_label(const HyOptions *options)
 		appendStringInfo(&text, " sort_key=%s", hy_option_columns(options->sort_key));
 	if (options->bloom_columns != NIL)
 		appendStringInfo(&text, " bloom_columns=%s", hy_option_columns(options->bloom_columns));
+	if (options->plain_columns != NIL)
+		appendStringInfo(&text, " plain_columns=%s", hy_option_columns(options->plain_columns));
 	return text.len > 0 ? text.data + 1 : NULL;
 }
 
@@ -455,6 +466,8 @@ hy_options_check_columns(Relation rel, const HyOptions *options, int level)
 									  format_type_be(type)),
 							errhint("Leave the column out of option bloom_columns.")));
 	}
+	foreach (cell, options->plain_columns)
+		(void) check_column(rel, lfirst(cell), HY_OPTION_PLAIN_COLUMNS, level);
 }
 
 RgBuilder *
@@ -469,6 +482,13 @@ hy_builder_create(Relation rel, const HyOptions *options, bool with_xmin, Memory
 
 		if (number != InvalidAttrNumber && hy_bloom_type(column_type(rel, number)))
 			rg_builder_filter(builder, number - 1);
+	}
+	foreach (cell, options->plain_columns)
+	{
+		AttrNumber number = column_number(rel, lfirst(cell));
+
+		if (number != InvalidAttrNumber)
+			rg_builder_plain(builder, number - 1);
 	}
 	return builder;
 }

@@ -24,6 +24,7 @@ typedef struct HyOptions
 	uint32 row_group_rows; /* 0: omendb.row_group_rows */
 	List *sort_key;		   /* names of columns (char *) */
 	List *bloom_columns;   /* likewise */
+	List *plain_columns;   /* likewise */
 } HyOptions;
 
 /* what may be set, and in which order it is written; the table of names is in hybrid_options.c */
@@ -34,10 +35,11 @@ typedef enum HyOption
 	HY_OPTION_FREEZE_AFTER,
 	HY_OPTION_ROW_GROUP_ROWS,
 	HY_OPTION_SORT_KEY,
-	HY_OPTION_BLOOM_COLUMNS
+	HY_OPTION_BLOOM_COLUMNS,
+	HY_OPTION_PLAIN_COLUMNS
 } HyOption;
 
-#define HY_OPTION_COUNT (HY_OPTION_BLOOM_COLUMNS + 1)
+#define HY_OPTION_COUNT (HY_OPTION_PLAIN_COLUMNS + 1)
 #define HY_OPTIONS_PROVIDER "omendb"
 /* in a list of columns: as many as an index can have */
 #define HY_SORT_KEY_MAX INDEX_MAX_KEYS
@@ -54,7 +56,7 @@ extern void hy_options_read(Relation rel, HyOptions *options);
 extern uint32 hy_options_group_rows(const HyOptions *options);
 
 /*
- * hy_builder_create --- a builder (rg_builder_create) for row groups of `rel`, with the Bloom filters that the options ask
+ * hy_builder_create --- a builder (rg_builder_create) for row groups of `rel`, with the Bloom filters and plain columns that the options ask
  * for.  Of what is no column of rel any more, or of another type now, there is none.
  */
 extern RgBuilder *hy_builder_create(Relation rel, const HyOptions *options, bool with_xmin,

@@ -140,6 +140,7 @@ follow_column(Oid relid, HyOptions *options, AttrNumber number, bool dropped)
 	{
 		changed = replace_column(&options->sort_key, name, NULL);
 		changed |= replace_column(&options->bloom_columns, name, NULL);
+		changed |= replace_column(&options->plain_columns, name, NULL);
 		if (changed)
 			hy_options_write(relid, options);
 		return;
@@ -157,6 +158,7 @@ follow_column(Oid relid, HyOptions *options, AttrNumber number, bool dropped)
 							 hy_sort_type(att->atttypid) ? NameStr(att->attname) : NULL);
 	changed |= replace_column(&options->bloom_columns, name,
 							  hy_bloom_type(att->atttypid) ? NameStr(att->attname) : NULL);
+	changed |= replace_column(&options->plain_columns, name, NameStr(att->attname));
 	if (changed)
 		hy_options_write(relid, options);
 }

@@ -88,7 +88,7 @@ set_columns(HyOptions *options, HyOption option, ArrayType *array)
 		set_option(options, option, hy_option_columns(names));
 }
 
-/* omendb.set_options(tab, auto_freeze, keep_hot_rows, freeze_after, row_group_rows, sort_key, bloom_columns) */
+/* omendb.set_options(tab, auto_freeze, keep_hot_rows, freeze_after, row_group_rows, sort_key, bloom_columns, plain_columns) */
 Datum
 omendb_set_options(PG_FUNCTION_ARGS)
 {
@@ -116,9 +116,12 @@ omendb_set_options(PG_FUNCTION_ARGS)
 		set_columns(&options, HY_OPTION_SORT_KEY, PG_GETARG_ARRAYTYPE_P(5));
 	if (!PG_ARGISNULL(6))
 		set_columns(&options, HY_OPTION_BLOOM_COLUMNS, PG_GETARG_ARRAYTYPE_P(6));
+	if (!PG_ARGISNULL(7))
+		set_columns(&options, HY_OPTION_PLAIN_COLUMNS, PG_GETARG_ARRAYTYPE_P(7));
 	/* what is not given is as good, or bad, as it was */
 	given.sort_key = PG_ARGISNULL(5) ? NIL : options.sort_key;
 	given.bloom_columns = PG_ARGISNULL(6) ? NIL : options.bloom_columns;
+	given.plain_columns = PG_ARGISNULL(7) ? NIL : options.plain_columns;
 	hy_options_check_columns(rel, &given, ERROR);
 	hy_options_write(RelationGetRelid(rel), &options);
 	/* for the next call in the same statement */
@@ -203,5 +206,8 @@ omendb_table_options(PG_FUNCTION_ARGS)
 	nulls[HY_OPTION_BLOOM_COLUMNS] = options.bloom_columns == NIL;
 	if (options.bloom_columns != NIL)
 		values[HY_OPTION_BLOOM_COLUMNS] = names_datum(options.bloom_columns);
+	nulls[HY_OPTION_PLAIN_COLUMNS] = options.plain_columns == NIL;
+	if (options.plain_columns != NIL)
+		values[HY_OPTION_PLAIN_COLUMNS] = names_datum(options.plain_columns);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

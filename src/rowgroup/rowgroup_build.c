@@ -129,6 +129,13 @@ rg_builder_memory(const RgBuilder *builder)
 }
 
 void
+rg_builder_plain(RgBuilder *builder, int att)
+{
+	Assert(att >= 0 && att < builder->natts);
+	builder->columns[att].plain = true;
+}
+
+void
 rg_builder_filter(RgBuilder *builder, int att)
 {
 	Assert(att >= 0 && att < builder->natts);

@@ -54,6 +54,9 @@ extern void rg_builder_append_rows(RgBuilder *builder, Datum *const *values, boo
  */
 extern void rg_builder_filter(RgBuilder *builder, int att);
 
+/* rg_builder_plain --- from now on values of attribute att (0-based) are neither encoded by symbols nor compressed */
+extern void rg_builder_plain(RgBuilder *builder, int att);
+
 /* the number of the row added last, less that of the group's first row: greater than the one before */
 extern void rg_builder_number(RgBuilder *builder, uint32 number);
 

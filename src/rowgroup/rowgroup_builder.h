@@ -12,6 +12,7 @@ typedef struct RgBuildColumn
 {
 	RgType type;
 	bool filter;	 /* make a Bloom filter */
+	bool plain;		 /* compress nothing as a whole */
 	uint8 *nulls;	 /* a byte a row, 0 or 1 */
 	uint64 *codes;	 /* CODE, and numerics of one scale */
 	uint32 *offsets; /* BYTES: one more than rows */

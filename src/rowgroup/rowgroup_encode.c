@@ -94,9 +94,11 @@ static uint8 *
 rg_encode_column(const RgBuildColumn *col, uint32 first, uint32 rows, ColDesc *desc)
 {
 	const RgType *type = &col->type;
-	ColInput in = {
-		.store = type->store, .order = type->order, .rows = rows, .bloom = col->filter
-	};
+	ColInput in = { .store = type->store,
+					.order = type->order,
+					.rows = rows,
+					.bloom = col->filter,
+					.plain = col->plain };
 	uint32 null_count = 0, values;
 	uint16 flags;
 	uint8 *chunk;
