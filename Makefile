@@ -69,7 +69,7 @@ PG_CFLAGS = -MMD -MP -ffp-contract=off \
 	$(if $(CHECK_PAGES),-DOMENDB_CHECK_PAGES)
 
 # gcc's -O2 vectorizes these loops only when told that it is worth while: decoding takes half the time.
-src/codec/lanes.o src/codec/column_decode.o src/codec/column_integers.o src/rowgroup/rowgroup_build.o: override CFLAGS += \
+src/codec/lanes.o src/codec/column_decode.o src/codec/column_integers.o src/codec/column_decimal.o src/rowgroup/rowgroup_build.o: override CFLAGS += \
 	$(call accepted,-fvect-cost-model=cheap,-fvect-cost-model=cheap)
 
 # What leaves the library is written in one place.

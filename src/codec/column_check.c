@@ -264,6 +264,15 @@ check_header(const ColDesc *desc, const ColVector *vector, uint32 rows)
 			bytes += PATCHED_HEADER_BYTES + LANES_BYTES(vector->width);
 			at_least = true;
 			break;
+		case COL_ENC_DECIMAL:
+			if (desc->store != COL_STORE_CODE ||
+				(desc->order != COL_ORDER_FLOAT4 && desc->order != COL_ORDER_FLOAT8))
+				return "vector of decimals is not of a float type";
+			if (vector->width > COL_DECIMAL_WIDTH_MAX)
+				return "vector of decimals has an impossible width";
+			bytes += COL_DECIMAL_HEADER_BYTES + LANES_BYTES(vector->width);
+			at_least = true;
+			break;
 		case COL_ENC_PLAIN:
 			if (desc->store == COL_STORE_CODE ||
 				vector->width > (desc->store == COL_STORE_BYTES ? 32 : 0))
@@ -481,6 +490,33 @@ check_patches(const ColVector *vector, uint32 rows, const uint8 *payload)
 	return NULL;
 }
 
+/* any base and any code are harmless */
+static const char *
+check_decimals(const ColDesc *desc, const ColVector *vector, uint32 rows, const uint8 *payload)
+{
+	Decimals d =
+		read_decimals(body(vector, rows, payload), vector->width, desc->order == COL_ORDER_FLOAT8);
+	int64 last = -1;
+
+	if (d.exceptions > COL_PATCHES_MAX)
+		return "exceptions of decimals are out of range";
+	if (d.digits < -COL_DECIMAL_DIGITS_MAX || d.digits > COL_DECIMAL_DIGITS_MAX)
+		return "digits of decimals are out of range";
+	if (validity_bytes(vector, rows) + COL_DECIMAL_HEADER_BYTES + LANES_BYTES(vector->width) +
+			(uint64) d.exceptions * (d.code_bytes + sizeof(uint16)) !=
+		vector->bytes)
+		return "size of a vector is not that of its values";
+	for (uint32 i = 0; i < d.exceptions; i++)
+	{
+		int64 row = exception_row(&d, i);
+
+		if (row <= last || row >= rows)
+			return "exceptions of decimals are not in order";
+		last = row;
+	}
+	return NULL;
+}
+
 /* lengths of a PLAIN vector of BYTES, or of an FSST one */
 static const char *
 check_lengths(const ColVector *vector, uint32 rows, const uint8 *payload)
@@ -547,6 +583,8 @@ column_check_payload(const ColDesc *desc, const ColVector *vector, uint32 rows,
 		return check_ascending(desc, vector, rows, payload);
 	if (vector->encoding == COL_ENC_PATCHED)
 		return check_patches(vector, rows, payload);
+	if (vector->encoding == COL_ENC_DECIMAL)
+		return check_decimals(desc, vector, rows, payload);
 	if (vector->encoding == COL_ENC_FSST ||
 		(vector->encoding == COL_ENC_PLAIN && desc->store == COL_STORE_BYTES))
 		return check_lengths(vector, rows, payload);

@@ -8,7 +8,7 @@
 #include "postgres.h"
 #endif
 
-#include "codec/column_parts.h"
+#include "codec/column_decimal.h"
 
 /* ---- NULLs ---- */
 
@@ -225,6 +225,11 @@ column_decode_codes(const ColDesc *desc, const ColVector *vector, uint32 rows, c
 		decode_linear(desc, vector, rows, src, out);
 	else if (vector->encoding == COL_ENC_PATCHED)
 		decode_patched(desc, vector, src, out);
+	else if (vector->encoding == COL_ENC_DECIMAL)
+	{
+		unpack64(src + COL_DECIMAL_HEADER_BYTES, vector->width, out);
+		column_decode_decimals(desc, vector, src, out);
+	}
 	else if (vector->encoding != COL_ENC_LANES)
 		for (uint32 i = 0; i < rows; i++)
 			out[i] = value;
@@ -338,6 +343,8 @@ column_code_at(const ColDesc *desc, const ColVector *vector, uint32 rows, const 
 									(bitpack_load64(src + sizeof(uint64)) * i >> COL_LINEAR_SHIFT));
 		case COL_ENC_PATCHED:
 			return vector->min + desc->divisor * patched_field_at(vector, src, i);
+		case COL_ENC_DECIMAL:
+			return column_decimal_at(desc, vector, src, i);
 		case COL_ENC_DICT:
 		case COL_ENC_DICT_RUNS:
 			return column_dict_code(dict, position_at(vector, rows, payload, i));

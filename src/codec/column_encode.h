@@ -21,10 +21,11 @@ typedef struct VectorFacts
 	uint32 raw_bytes; /* PGLZ: of PLAIN, behind the validity bitmap; FSST: of the values */
 	uint32 stream_bytes;
 	uint8 *stream; /* PGLZ: what was compressed; FSST: encoded values; else NULL */
-	uint64 base;   /* LINEAR and PATCHED: as stored */
+	uint64 base;   /* LINEAR and PATCHED: as stored; DECIMAL: see column_decimal.c */
 	uint64 slope;
-	uint32 patches;
+	uint32 patches; /* DECIMAL: exceptions */
 	uint32 patch_width;
+	int32 digits;			 /* DECIMAL */
 	uint32 encoded_shortest; /* FSST: as shortest */
 	uint32 *encoded_lengths; /* FSST: of the vector's rows */
 } VectorFacts;
@@ -71,6 +72,16 @@ extern uint64 column_runs_bytes(uint32 runs, uint32 width);
 extern bool column_runs_pay(uint32 runs, uint32 width);
 /* a payload of codes or positions behind its validity bitmap; dst is zero and aligned */
 extern void column_write_codes(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst);
+
+/* ---- column_decimal.c ---- */
+
+/*
+ * Plan a vector of floats of different values as DECIMAL if it then takes clearly less than *bytes, which is what it takes as
+ * planned, behind the validity bitmap.
+ */
+extern void column_plan_decimals(Encoder *enc, uint32 v, uint64 *bytes);
+/* the payload behind the validity bitmap; fields, LANES_VECTOR_ROWS of them, are work space with zeroes behind the last row */
+extern void column_write_decimals(const Encoder *enc, uint32 v, uint64 *fields, uint8 *dst);
 
 /* ---- column_strings.c ---- */
 

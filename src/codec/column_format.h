@@ -39,6 +39,8 @@
  *	                                                                    (slope * i >> 20))
  *	PATCHED   CODE   uint64 base, uint32 patches, uint32 patch_width,   min + divisor * (base + field),
  *	                 the patches, LANES_BYTES(width)                    or min + divisor * its patch
+ *	DECIMAL   CODE   int64 base, uint32 exceptions, int32 digits,       (base + field) / 10^digits,
+ *	                 LANES_BYTES(width), the exceptions                 or its exception
  *	PLAIN     FIXED  rows * typlen bytes                                bytes [i * typlen, + typlen)
  *	          BYTES  uint32 shortest, uint32 total, LANES_BYTES(width)  length = shortest + field,
  *	                 of lengths, then total bytes                       bytes side by side
@@ -58,6 +60,10 @@
  *
  * PATCHED: most values are in a narrow range; the others, at most one in four, are patches: a stream of fields of 10 +
  * patch_width bits, padded to a multiple of 8 bytes, the row in the upper 10 bits, ascending.  Width is at least 1.
+ *
+ * DECIMAL (orders FLOAT4 and FLOAT8; since version 4 of the row group): base + field, from -2^51 to 2^51 - 1, as a double,
+ * divided by the double 10^digits, or multiplied by 10^-digits where digits are below 0; FLOAT4: rounded to a float. Exceptions, at
+ * most one in four: their codes, of 8 bytes or, FLOAT4, 4; then their rows, ascending, uint16 each.
  *
  * (All arithmetic on codes is modulo 2^64.)  PLAIN BYTES: a NULL is empty, so `shortest` is 0 in
  * a vector with NULLs, as it is in FSST.  PGLZ: nothing of it is of use before all is decompressed, so
@@ -154,17 +160,21 @@ typedef enum ColEncoding
 	COL_ENC_DICT_RUNS = 8,
 	COL_ENC_ASCENDING = 9,
 	COL_ENC_LINEAR = 10,
-	COL_ENC_PATCHED = 11
-	/* to come: ALP, ... */
+	COL_ENC_PATCHED = 11,
+	COL_ENC_DECIMAL = 12
 } ColEncoding;
 
-#define COL_ENC_COUNT (COL_ENC_PATCHED + 1)
+#define COL_ENC_COUNT (COL_ENC_DECIMAL + 1)
 
 #define COL_RUNS_BITMAP_BYTES (COL_VECTOR_ROWS / 8)
 #define COL_LINEAR_SHIFT 20
 #define COL_PATCH_ROW_BITS 10
 #define COL_PATCH_WIDTH_MAX (64 - COL_PATCH_ROW_BITS)
+/* DECIMAL: also of exceptions */
 #define COL_PATCHES_MAX (COL_VECTOR_ROWS / 4)
+#define COL_DECIMAL_HEADER_BYTES 16
+#define COL_DECIMAL_WIDTH_MAX 52
+#define COL_DECIMAL_DIGITS_MAX 22
 
 /* header of a vector, 32 bytes; those of a chunk lie together (rule V4) */
 typedef struct ColVector

@@ -499,6 +499,8 @@ column_plan_codes(Encoder *enc, uint32 v)
 		plan_ascending(enc, v, range, &bytes);
 	if (header->encoding == COL_ENC_LANES || header->encoding == COL_ENC_RUNS)
 		plan_patched(enc, v, &bytes);
+	if (enc->in->order == COL_ORDER_FLOAT4 || enc->in->order == COL_ORDER_FLOAT8)
+		column_plan_decimals(enc, v, &bytes);
 	facts->bytes += bytes;
 }
 
@@ -522,6 +524,9 @@ column_write_codes(const Encoder *enc, const ColDict *dict, uint32 v, uint8 *dst
 			break;
 		case COL_ENC_PATCHED:
 			write_patched(enc, v, fields, dst);
+			break;
+		case COL_ENC_DECIMAL:
+			column_write_decimals(enc, v, fields, dst);
 			break;
 		default:
 			column_write_fields(fields, enc->headers[v].width, dst);

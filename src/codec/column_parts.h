@@ -1,6 +1,6 @@
 /*
  * column_parts.h
- *		Parts of a payload, for column_check.c and column_decode.c only.
+ *		Parts of a payload, for column_check.c and the decoders only.
  */
 #ifndef COLUMN_PARTS_H
 #define COLUMN_PARTS_H
@@ -153,6 +153,55 @@ read_patches(const uint8 *src)
 
 	p.lanes = p.stream + patches_bytes(p.count, p.width);
 	return p;
+}
+
+/* ---- decimals ---- */
+
+typedef struct Decimals
+{
+	uint64 base;
+	uint32 exceptions;
+	int32 digits;
+	uint32 code_bytes; /* of an exception, without its row */
+	const uint8 *lanes;
+	const uint8 *codes;
+	const uint8 *rows;
+} Decimals;
+
+/* wide: FLOAT8 */
+static inline Decimals
+read_decimals(const uint8 *src, uint32 width, bool wide)
+{
+	Decimals d = { .base = bitpack_load64(src),
+				   .exceptions = load32(src + 8),
+				   .digits = (int32) load32(src + 12),
+				   .code_bytes = wide ? sizeof(uint64) : sizeof(uint32),
+				   .lanes = src + COL_DECIMAL_HEADER_BYTES };
+
+	d.codes = d.lanes + LANES_BYTES(width);
+	d.rows = d.codes + (Size) d.exceptions * d.code_bytes;
+	return d;
+}
+
+static inline uint32
+exception_row(const Decimals *d, uint32 i)
+{
+	uint16 row;
+
+	memcpy(&row, d->rows + i * sizeof(row), sizeof(row));
+	return row;
+}
+
+static inline uint64
+exception_code(const Decimals *d, uint32 i)
+{
+	const uint8 *at = d->codes + (Size) i * d->code_bytes;
+	uint64 code;
+
+	if (d->code_bytes == sizeof(uint32))
+		return load32(at);
+	memcpy(&code, at, sizeof(code));
+	return code;
 }
 
 #endif

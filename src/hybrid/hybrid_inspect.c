@@ -114,6 +114,8 @@ encoding_name(uint8 encoding)
 			return "linear";
 		case COL_ENC_PATCHED:
 			return "patched";
+		case COL_ENC_DECIMAL:
+			return "decimal";
 	}
 	return "unknown";
 }

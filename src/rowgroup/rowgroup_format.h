@@ -70,7 +70,7 @@ StaticAssertDecl(BLCKSZ >= 8192 && BLCKSZ <= 32768, "block size 8 to 32 kB");
 /*
  * 2: vectors of FSST, symbols
  * 3: RUNS, DICT_RUNS, ASCENDING, LINEAR, PATCHED
- * 4: Bloom filters, row numbers
+ * 4: Bloom filters, row numbers, DECIMAL
  *
  * A version only adds to those before it, so all are read by the same code.
  */

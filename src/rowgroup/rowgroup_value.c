@@ -23,6 +23,8 @@ rg_prefetch_offset(const RgColumn *col, uint32 vector, uint32 i)
 		return UINT64_MAX;
 	if (stored->encoding == COL_ENC_LANES || stored->encoding == COL_ENC_DICT)
 		offset += lanes_offset(stored->width, i);
+	else if (stored->encoding == COL_ENC_DECIMAL)
+		offset += COL_DECIMAL_HEADER_BYTES + lanes_offset(stored->width, i);
 	else if (stored->encoding == COL_ENC_PLAIN && col->desc->store == COL_STORE_FIXED)
 		offset += (uint64) i * (uint32) col->typlen;
 	return offset;

@@ -5,7 +5,7 @@
  * The first byte of the input says what the rest is:
  *	0	changes of a valid column, checksums repaired: u16 offset, u8 value, ...
  *	1	a desc and a chunk, checksums repaired
- *	2	codes to be encoded and decoded: the result must be right
+ *	2	codes, or floats, to be encoded and decoded: the result must be right
  *	3	strings likewise
  */
 #include "column_poke.h"
@@ -129,17 +129,26 @@ codes(uint8 choice, const uint8 *data, size_t size)
 {
 	uint32 width = 1 + choice % 8;
 	uint32 rows = (uint32) size / width;
+	ColOrder order = choice & 8 ? COL_ORDER_SIGNED : COL_ORDER_NONE;
 	TestColumn c;
 
 	if (rows == 0)
 		return;
-	c = test_codes(CODES_CONSTANT, choice & 8 ? COL_ORDER_SIGNED : COL_ORDER_NONE, rows,
-				   NULLS_NONE);
+	if (choice & 64)
+		order = choice & 8 ? COL_ORDER_FLOAT8 : COL_ORDER_FLOAT4;
+	c = test_codes(CODES_CONSTANT, order, rows, NULLS_NONE);
 	for (uint32 i = 0; i < rows; i++)
 	{
 		c.codes[i] = 0;
 		memcpy(&c.codes[i], data + (Size) i * width, width);
-		c.codes[i] *= choice & 16 ? 86400 : 1;
+		if (choice & 32 && choice & 64)
+			c.codes[i] = test_number_code(order, (double) (int64) c.codes[i] / (choice & 16 ? 1000
+																				: i % 16	? 1
+																							: 7));
+		else
+			c.codes[i] *= choice & 16 ? 86400 : 1;
+		if (order == COL_ORDER_FLOAT4)
+			c.codes[i] &= UINT32_MAX;
 	}
 	round_trip(&c);
 	test_column_free(&c);

@@ -259,6 +259,20 @@ CREATE TABLE orderly AS SELECT i AS id, i * 1000 - 7 AS thousands, timestamp '20
 SQL
 whole('orderly numbers', 'orderly', $_) for 1, 7, 1000, 1024, 1025, 100000;
 
+# ---- floats of few digits ----
+
+query(<<'SQL');
+CREATE TABLE decimals AS SELECT (chance(i, 1) % 20000 - 3000) / 100.0::float8 AS cents, (chance(i, 2) % 20000 - 3000) / 100.0::real AS narrow,
+	(chance(i, 3) % 1000000)::float8 * 1e12 AS great, (chance(i, 4) % 1000000) / 1e18::float8 AS small,
+	CASE chance(i, 5) % 40 WHEN 0 THEN i / 7.0::float8 WHEN 1 THEN '-0' WHEN 2 THEN 'NaN' WHEN 3 THEN '-infinity' WHEN 4 THEN 5e-324
+		ELSE chance(i, 6) % 1000 / 10.0::float8 END AS mixed,
+	CASE chance(i, 7) % 40 WHEN 0 THEN i / 7.0::real WHEN 1 THEN '-0' WHEN 2 THEN - 'NaN'::real WHEN 3 THEN 'infinity' WHEN 4 THEN 1e-45
+		ELSE chance(i, 8) % 1000 / 10.0::real END AS narrow_mixed,
+	CASE WHEN i % 3 > 0 THEN chance(i, 9) % 300 / 1000.0::float8 END AS sparse
+	FROM generate_series(1, 3300) i;
+SQL
+whole('floats of few digits', 'decimals', $_) for 1, 7, 1000, 1024, 1025, 100000;
+
 # ---- NULLs in vectors ----
 
 query(<<'SQL');
@@ -307,7 +321,7 @@ is(filters('others', $_), 0, "$_ has none") for qw(mac ip p n js ia co ua);
 
 # ---- damage ----
 
-whole("damaged $_", $_, 1100, damages => 150) for qw(numerics times others texts nulls columns documents remarks orderly);
+whole("damaged $_", $_, 1100, damages => 150) for qw(numerics times others texts nulls columns documents remarks orderly decimals);
 whole('damaged large values', 'large', 5, damages => 40);
 
 # ---- many rows ----

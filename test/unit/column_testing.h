@@ -31,6 +31,7 @@ typedef enum CodeDist
 	CODES_WIDE_STEPS, /* ascending by great numbers of chance */
 	CODES_LINE,		  /* ascending by 1,000, with some noise */
 	CODES_OUTLIERS,	  /* in a narrow range, but for some on both sides of it */
+	CODES_DECIMALS,	  /* of floats with 2 digits behind the point, one in 50 with all digits */
 	CODES_TWO_RANGES, /* small ones, and a vector of great ones now and then */
 	CODES_DIST_COUNT
 } CodeDist;
@@ -134,6 +135,28 @@ test_code(CodeDist dist, uint32 row, uint64 salt)
 			return row / COL_VECTOR_ROWS % 3 == 1 ? unit_random() | UINT64CONST(1) << 63
 												  : unit_random_below(16);
 	}
+}
+
+/* the order code of a float, from its bits */
+static inline uint64
+test_float_code(ColOrder order, uint64 bits)
+{
+	uint64 sign = UINT64CONST(1) << (order == COL_ORDER_FLOAT8 ? 63 : 31);
+
+	return bits & sign ? ~bits & (sign * 2 - 1) : bits | sign;
+}
+
+/* of a number, as float8 or float4 */
+static inline uint64
+test_number_code(ColOrder order, double number)
+{
+	float narrow = (float) number;
+	uint32 bits4;
+	uint64 bits8;
+
+	memcpy(&bits4, &narrow, sizeof(bits4));
+	memcpy(&bits8, &number, sizeof(bits8));
+	return test_float_code(order, order == COL_ORDER_FLOAT8 ? bits8 : bits4);
 }
 
 /* a value of BYTES, written to dst, which has room for 5,000 bytes; returns its length */
@@ -248,7 +271,15 @@ test_codes(CodeDist dist, ColOrder order, uint32 rows, NullDist nulls)
 	c.codes = malloc(rows * sizeof(uint64));
 	for (uint32 i = 0; i < rows; i++)
 	{
-		c.codes[i] = test_code(dist, i, salt);
+		if (dist == CODES_DECIMALS)
+		{
+			double number = (double) (int32) (unit_random_below(20000) - 3000);
+
+			c.codes[i] = test_number_code(order == COL_ORDER_FLOAT4 ? order : COL_ORDER_FLOAT8,
+										  number / (i % 50 == 7 ? 3 : 100));
+		}
+		else
+			c.codes[i] = test_code(dist, i, salt);
 		if (order == COL_ORDER_FLOAT4)
 			c.codes[i] &= UINT32_MAX;
 	}

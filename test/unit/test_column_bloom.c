@@ -3,7 +3,7 @@
  *		Bloom filters of columns: no value that is there is excluded, at most one in a hundred others is not,
  *		in 10 bits a value; where there is none; equal floats; the very bits, which are on disk.
  */
-// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_integers.c src/codec/column_bloom.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
+// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_integers.c src/codec/column_decimal.c src/codec/column_bloom.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
 #include "codec/column_bloom.h"
 #include "column_testing.h"
 

@@ -3,7 +3,7 @@
  *		Damaged columns: a check refuses them, or every decoder ends inside the bytes
  *		it was given.  Half of the damage comes with right checksums.
  */
-// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_integers.c src/codec/column_bloom.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
+// sources: src/codec/lanes.c src/codec/fsst.c src/codec/fsst_train.c src/codec/column_dict.c src/codec/column_pglz.c src/codec/column_strings.c src/codec/column_integers.c src/codec/column_decimal.c src/codec/column_bloom.c src/codec/column_encode.c src/codec/column_check.c src/codec/column_decode.c
 #include "codec/column_pglz.h"
 #include "column_poke.h"
 
@@ -16,7 +16,7 @@ typedef struct Sample
 	uint32 rows;
 } Sample;
 
-static Sample samples[32];
+static Sample samples[40];
 static uint32 nsamples;
 
 /* work space: a copy of a sample to be damaged */
@@ -74,6 +74,8 @@ add_samples(void)
 	add("wide steps", test_codes(CODES_WIDE_STEPS, COL_ORDER_SIGNED, 1700, NULLS_NONE));
 	add("line", test_codes(CODES_LINE, COL_ORDER_SIGNED, 1100, NULLS_NONE));
 	add("patched", test_codes(CODES_OUTLIERS, COL_ORDER_SIGNED, 1500, NULLS_NONE));
+	add("decimals", test_codes(CODES_DECIMALS, COL_ORDER_FLOAT8, 1500, NULLS_SPARSE));
+	add("narrow decimals", test_codes(CODES_DECIMALS, COL_ORDER_FLOAT4, 1300, NULLS_NONE));
 	add("encoded strings", test_bytes(SPANS_WORDS, 1100, NULLS_SPARSE));
 	add("encoded, no NULLs", test_bytes(SPANS_WORDS, 1030, NULLS_NONE));
 	add("compressed, no NULLs", test_bytes(SPANS_RUNS, 1030, NULLS_NONE));
@@ -441,6 +443,8 @@ refused_integers(void)
 	const char *runs = "runs begin outside of their vector";
 	const char *upper = "upper parts of ascending values do not add up";
 	const char *order = "patches of a vector are not in order";
+	const char *type = "vector of decimals is not of a float type";
+	const char *decimals = "exceptions of decimals are not in order";
 
 #define PAYLOAD(v) (chunk + vectors[v].offset)
 #define RUN_MAP(v) (PAYLOAD(v) + vectors[v].bytes - COL_RUNS_BITMAP_BYTES)
@@ -496,6 +500,24 @@ refused_integers(void)
 	/* the one row too many of a short vector */
 	REFUSED("patched", memset(PAYLOAD(1) + 16, 0xFF, 4), order);
 	ok(true, "every complaint about patches");
+#define DECIMALS (PAYLOAD(0) + (hurt->desc.null_count > 0 ? COL_VALIDITY_BYTES : 0))
+#define ROW(i) \
+	(DECIMALS + 16 + LANES_BYTES(vectors[0].width) + \
+	 DECIMALS[8] * (desc.order == COL_ORDER_FLOAT8 ? 8 : 4) + (i) *2)
+	REFUSED("wide", (vectors[0].encoding = COL_ENC_DECIMAL, vectors[0].width = 10), type);
+	REFUSED("fixed", vectors[0].encoding = COL_ENC_DECIMAL, type);
+	REFUSED("decimals", vectors[0].width = 53, "vector of decimals has an impossible width");
+	REFUSED("decimals", DECIMALS[9] = 2, "exceptions of decimals are out of range");
+	REFUSED("narrow decimals", DECIMALS[12] = 23, "digits of decimals are out of range");
+	REFUSED("decimals", memcpy(DECIMALS + 12, "\xE9\xFF\xFF\xFF", 4),
+			"digits of decimals are out of range");
+	REFUSED("decimals", DECIMALS[8]++, size);
+	REFUSED("decimals", memset(ROW(1), 0, 2), decimals);
+	REFUSED("narrow decimals", memcpy(ROW(1), ROW(0), 2), decimals);
+	REFUSED("narrow decimals", memcpy(ROW(DECIMALS[8] - 1), "\0\4", 2), decimals);
+	ok(true, "every complaint about decimals");
+#undef DECIMALS
+#undef ROW
 #undef PAYLOAD
 #undef RUN_MAP
 #undef HIGH_MAP
