@@ -198,7 +198,7 @@ swap_group(Swap *swap, Relation rel, const HyDirEntry *group, const HyReserved *
 	return true;
 }
 
-/* pages of a dense map that somebody has changed since they were copied; he is gone, for we have the root */
+/* pages of a dense map that somebody has changed since they were copied; if we have the root he is gone */
 static void
 copy_changed(Relation rel, const HyEntry *map, const HyReserved *reserved)
 {
@@ -226,6 +226,8 @@ swap_map(Swap *swap, Relation rel, const HyDirEntry *map, const HyEntry *group,
 	uint32 offset;
 	BlockNumber dense;
 
+	/* once without the locks: so that under them nothing is left to be read from disk, and little to be copied */
+	copy_changed(rel, &map->entry, reserved);
 	if (!begin_swap(swap, rel, map, reserved))
 		return false;
 	swap->root = hy_map_lock_root(rel, group);

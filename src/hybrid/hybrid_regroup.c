@@ -404,6 +404,16 @@ swap(Regroup *re)
 	HyEntry place;
 	bool done;
 
+	/* so that nothing of the maps has to be read from disk under the metapage's lock */
+	for (uint32 k = 0; k < re->count; k++)
+	{
+		const HyEntry *entry = &re->sources[k].group.entry;
+		HyMapItem *items;
+
+		(void) hy_map_list(re->rel, entry, 0, hy_span(entry), &items, NULL);
+		if (items != NULL)
+			pfree(items);
+	}
 	hy_change_begin(&change, re->rel);
 	done = prepare(re, &change, &place);
 	if (done)
