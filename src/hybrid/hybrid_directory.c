@@ -167,6 +167,7 @@ entry_problem(const HyEntry *entry)
 		return "directory entry names no transaction";
 	if (entry->state == HY_GROUP &&
 		(entry->rows == 0 || entry->rows > RG_ROWS_MAX || entry->first_row % HY_ROW_ALIGN != 0 ||
+		 ((entry->flags & HY_FLAG_HOLES) == 0 && entry->span != 0) ||
 		 hy_span(entry) < entry->rows || hy_span(entry) > HY_SPAN_MAX ||
 		 entry->first_row + hy_span(entry) > HY_ROW_LIMIT ||
 		 entry->stream_bytes > (uint64) entry->pages * RG_PAGE_PAYLOAD ||

@@ -133,6 +133,18 @@ is_contested(HyMapCheck *check, const ItemPointerData *tid, uint64 row)
 	return false;
 }
 
+/* is there such a block, or was there one before the file was cut? */
+static bool
+may_have_held_headers(Relation rel, BlockNumber block)
+{
+	HyMeta meta;
+
+	if (block == 0 || block >= HY_COLD_BLOCK)
+		return false;
+	return hy_block_exists(rel, block) ||
+		   (hy_meta_read(rel, &meta) && meta.cut_at != 0 && block >= meta.cut_at);
+}
+
 /*
  * true: an entry, of this row; it must lead to a place where a header may stand, or may have stood: behind a VACUUM that did not
  * come to its end the page may have been cut off, or become one of a row group, before the entry was folded
@@ -149,8 +161,8 @@ check_tid(HyMapCheck *check, BlockNumber block, const uint16 stored[3], uint64 r
 	at = ItemPointerGetBlockNumberNoCheck(&tid);
 	if (hy_tid_is_dead(&tid) && ItemPointerGetOffsetNumberNoCheck(&tid) == HY_DEAD_OFFSET)
 		return true;
-	if (ItemPointerGetOffsetNumberNoCheck(&tid) > MaxHeapTuplesPerPage || at == 0 ||
-		at >= HY_COLD_BLOCK)
+	if (ItemPointerGetOffsetNumberNoCheck(&tid) > MaxHeapTuplesPerPage ||
+		!may_have_held_headers(check->rel, at))
 		hy_corrupted(check->rel, block, "row map leads to a place where no header can be");
 	note_claim(check, &tid, row);
 	return true;

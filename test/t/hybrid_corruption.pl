@@ -28,20 +28,20 @@ my @meta = map { [ $_->[0], $_->[1] + 48, $_->[2] ] } (
 	[ 'next_group_id', 24, 8 ], [ 'next_row', 32, 8 ], [ 'vector_rows', 40, 4 ], [ 'directory_head', 44, 4 ],
 	[ 'directory_tail', 48, 4 ], [ 'directory_hint', 52, 4 ], [ 'groups', 56, 8 ], [ 'rows', 64, 8 ], [ 'dead_rows', 72, 8 ],
 	[ 'headers', 80, 8 ], [ 'raw_bytes', 88, 8 ], [ 'stream_bytes', 96, 8 ], [ 'opaque_pages', 104, 8 ], [ 'free_pages', 112, 8 ],
-	[ 'hot_pages', 120, 8 ], [ 'hot_rows', 128, 8 ], [ 'oldest_xid', 136, 4 ], [ 'reserved0', 140, 4 ], [ 'reserved', 144, 8 ],
+	[ 'hot_pages', 120, 8 ], [ 'hot_rows', 128, 8 ], [ 'oldest_xid', 136, 4 ], [ 'cut_at', 140, 4 ], [ 'moves', 144, 8 ], [ 'reserved', 152, 8 ],
 	[ 'column_units[0]', 208, 4 ], [ 'column_units[9]', 244, 4 ]);
 my @entry = (
 	[ 'state', 0, 2 ], [ 'flags', 2, 2 ], [ 'rows', 4, 4 ], [ 'group_id', 8, 8 ], [ 'first_row', 16, 8 ], [ 'start', 24, 4 ],
 	[ 'pages', 28, 4 ], [ 'xmin', 32, 4 ], [ 'cmin', 36, 4 ], [ 'xmax', 40, 4 ], [ 'cmax', 44, 4 ], [ 'safe_xid', 48, 8 ],
 	[ 'stream_bytes', 56, 8 ], [ 'raw_bytes', 64, 8 ], [ 'dead_rows', 72, 4 ], [ 'headers', 76, 4 ], [ 'dead_bitmap', 80, 4 ],
-	[ 'row_map', 84, 4 ], [ 'number_map', 88, 4 ], [ 'reserved', 92, 4 ]);
+	[ 'row_map', 84, 4 ], [ 'number_map', 88, 4 ], [ 'reclaimed', 92, 4 ], [ 'span', 96, 4 ], [ 'reserved', 100, 4 ]);
 my @group = map { [ $_->[0], $_->[1] + 48, $_->[2] ] } (
 	[ 'magic', 0, 4 ], [ 'group.version', 4, 2 ], [ 'flags', 6, 2 ], [ 'header.group_id', 8, 8 ], [ 'stream_bytes', 16, 8 ],
 	[ 'rows', 24, 4 ], [ 'vectors', 28, 2 ], [ 'natts', 30, 2 ], [ 'columns', 32, 2 ], [ 'reserved0', 34, 2 ],
 	[ 'header_bytes', 36, 4 ], [ 'raw_bytes', 40, 8 ], [ 'reserved', 48, 8 ], [ 'crc', 60, 4 ]);
 # of a row map: its root, with the entry of a row that is only locked, and a page of its dense part
 my @root = map { [ $_->[0], $_->[1] + 48, $_->[2] ] } (
-	[ 'dense', 0, 4 ], [ 'removals', 4, 4 ], [ 'count', 8, 2 ], [ 'reserved0', 10, 2 ], [ 'reserved1', 12, 4 ],
+	[ 'dense', 0, 4 ], [ 'removals', 4, 4 ], [ 'count', 8, 2 ], [ 'flags', 10, 2 ], [ 'reserved1', 12, 4 ],
 	[ 'rows[1]', 20, 4 ], [ 'tids[1]', 16 + 4 * 812 + 6, 6 ], [ 'rows[400]', 16 + 4 * 400, 4 ], [ 'tids[400]', 16 + 4 * 812 + 6 * 400, 6 ]);
 my @dense = map { [ $_->[0], $_->[1] + 48, $_->[2] ] } (
 	[ 'removals', 0, 4 ], [ 'reserved', 4, 4 ], [ 'tids[0]', 8, 6 ], [ 'tids[60]', 8 + 6 * 60, 6 ], [ 'tids[950]', 8 + 6 * 950, 6 ],
@@ -159,10 +159,10 @@ my %unseen = map { $_ => 1 } (
 	# hints and estimates
 	'metapage hot_pages', 'metapage hot_rows', 'metapage vector_rows',
 	# nothing is stored there yet
-	(map { "metapage $_" } qw(flags reserved0 reserved)),
-	(map { my $p = $_; map { "$p $_" } qw(cmax safe_xid dead_bitmap number_map reserved) } 'group', 'old group'),
+	(map { "metapage $_" } qw(flags cut_at moves reserved)),
+	(map { my $p = $_; map { "$p $_" } qw(cmax safe_xid dead_bitmap number_map reclaimed reserved) } 'group', 'old group'),
 	(map { my $p = $_; map { "$p $_" } qw(rows xmin cmin xmax cmax stream_bytes raw_bytes dead_rows headers dead_bitmap row_map
-			number_map reserved) } 'free run', 'system entry', 'map run'),
+			number_map reclaimed span reserved) } 'free run', 'system entry', 'map run'),
 	'free run first_row', 'system entry first_row',
 	# how many entries were taken out is not counted twice
 	'row map removals', 'small row map removals', 'dense map removals',
@@ -193,12 +193,12 @@ sub examine
 		CREATE TABLE d0 (id bigint, k int, v text) USING omendb;
 		SELECT load('d0', 1, 250);
 		BEGIN; SELECT load('d0', 1001, 1100); ROLLBACK;
-		VACUUM (FREEZE) d0;
+		VACUUM (FREEZE, TRUNCATE off) d0;
 		SELECT load('d0', 251, 399);
 		INSERT INTO d0 SELECT * FROM hybrid_rows(400, 450);
 		-- a free run of two groups' size, of which the next load takes a part
 		BEGIN; SELECT load('d0', 1001, 1200); ROLLBACK;
-		VACUUM d0;
+		VACUUM (TRUNCATE off) d0;
 		SELECT load('d0', 451, 560);
 		-- rows with headers, of a group that has more of them than the root of its row map lists, and of one that has few
 		CREATE TABLE m0 (id bigint, k int, v text) USING omendb;
