@@ -27,8 +27,8 @@ largest_jump8(const uint64 *keys, uint32 n, uint64 *jump)
 		most = Max(most, keys[i] - keys[i - 1]);
 	*jump = most;
 	/* found by value: the loop above has no branches */
-	for (uint32 i = 1; most > 0 && at == 0; i++)
-		if (keys[i] - keys[i - 1] == most)
+	for (uint32 i = 1; i < n && at == 0; i++)
+		if (most > 0 && keys[i] - keys[i - 1] == most)
 			at = i;
 	return at;
 }
@@ -246,7 +246,7 @@ sure_cuts(const uint64 *keys, uint32 from, uint32 to, uint32 each, int depth, bo
 	if (n < SURE_CUT_ENTRIES_MIN || uncut <= each || depth >= CUT_DEPTH_MAX)
 		return uncut;
 	at = from + largest_jump8(keys + from, n, &jump);
-	if (jump <= span / 8 || jump < 16)
+	if (jump <= span / 8 || jump < 16 || at <= from || at >= to)
 		return uncut;
 	bytes = each + sure_cuts(keys, from, at, each, depth + 1, cuts) +
 			sure_cuts(keys, at, to, each, depth + 1, cuts);
@@ -264,7 +264,7 @@ static bool
 fit_entries(AlexPlan *plan, const AlexItem *items, uint32 n, AlexForm form)
 {
 	bool cuts[ALEX_BLOCK_ENTRIES_MAX] = { false };
-	uint64 keys[ALEX_BLOCK_ENTRIES_MAX];
+	uint64 keys[ALEX_BLOCK_ENTRIES_MAX] = { 0 };
 	uint32 from = 0;
 	AlexModel m;
 

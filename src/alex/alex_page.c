@@ -105,6 +105,28 @@ alex_page_check_header(const char *page)
 	return NULL;
 }
 
+/* a block's bits of dead entries and of removed ones, which begin at p; returns what is behind them, NULL: impossible */
+static inline const uint8 *
+open_bits(uint32 enc, const uint8 *p, uint32 bitmap_bytes, AlexBlock *blk)
+{
+	blk->has_dead = true;
+	blk->dead = p;
+	blk->removed = NULL;
+	if (likely(!(enc & (ALEX_ENC_REMOVED | ALEX_ENC_NO_DEAD))))
+		return p + bitmap_bytes;
+	if (!(enc & ALEX_ENC_REMOVED))
+		return NULL;
+	if (enc & ALEX_ENC_NO_DEAD)
+	{
+		blk->has_dead = false;
+		blk->removed = p;
+		blk->dead = no_dead_bits;
+		return p + bitmap_bytes;
+	}
+	blk->removed = p + bitmap_bytes;
+	return p + 2 * bitmap_bytes;
+}
+
 bool
 alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 {
@@ -113,7 +135,6 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 	AlexForm form = alex_page_form(page);
 	const uint8 *p = (const uint8 *) page + d->off;
 	const uint8 *end = (const uint8 *) page + o->blocks_end;
-	uint32 bitmap_bytes = ((uint32) d->n + 7) / 8;
 	uint32 ncold = 0;
 
 	if ((d->enc & ALEX_ENC_KIND_MASK) != ALEX_ENC_LINEAR || (d->enc & ~ALEX_ENC_VALID) ||
@@ -141,25 +162,8 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 
 	/* extensions have a fixed size: they may be read before the end is known to be in bounds,
 	 * since the special space lies behind every block */
-	blk->has_dead = true;
-	blk->dead = p;
-	p += bitmap_bytes;
-	blk->removed = NULL;
-	if (unlikely(d->enc & (ALEX_ENC_REMOVED | ALEX_ENC_NO_DEAD)))
-	{
-		if (!(d->enc & ALEX_ENC_REMOVED))
-			return false;
-		blk->removed = p;
-		if (d->enc & ALEX_ENC_NO_DEAD)
-		{
-			blk->has_dead = false;
-			blk->removed = blk->dead;
-			blk->dead = no_dead_bits;
-		}
-		else
-			p += bitmap_bytes;
-	}
-	if (p > end)
+	p = open_bits(d->enc, p, ((uint32) d->n + 7) / 8, blk);
+	if (p == NULL || p > end)
 		return false;
 	if (blk->two_tids)
 	{
@@ -200,7 +204,7 @@ alex_block_open(const char *page, uint32 b, AlexBlock *blk)
 	{
 		/* the region bits decide how long the two TID columns are */
 		blk->region = p;
-		p += bitmap_bytes;
+		p += ((uint32) d->n + 7) / 8;
 		if (p > end)
 			return false;
 		ncold = bitmap_rank128(blk->region, d->n);

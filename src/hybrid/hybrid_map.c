@@ -557,10 +557,10 @@ hy_map_lock_root(Relation rel, const HyEntry *entry)
 }
 
 uint32
-hy_map_list_locked(Relation rel, const HyEntry *entry, Buffer buffer, HyMapItem **items,
+hy_map_list_locked(Relation rel, const HyEntry *entry, Buffer locked, HyMapItem **items,
 				   uint32 *removals)
 {
-	const HyMapRoot *root = root_of(rel, buffer);
+	const HyMapRoot *root = root_of(rel, locked);
 	uint32 span = hy_span(entry);
 	uint32 count = 0;
 

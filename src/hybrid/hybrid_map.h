@@ -114,11 +114,11 @@ extern bool hy_map_is_superseded(Buffer root);
 extern Buffer hy_map_lock_root(Relation rel, const HyEntry *entry);
 
 /*
- * All entries of a map whose root is locked exclusively, in any order, in memory of the current context; their number. *removals grows by those
+ * All entries of a map whose root, `locked`, is locked exclusively, in any order, in memory of the current context; their number. *removals grows by those
  * of all of its pages.
  */
-extern uint32 hy_map_list_locked(Relation rel, const HyEntry *entry, Buffer root, HyMapItem **items,
-								 uint32 *removals);
+extern uint32 hy_map_list_locked(Relation rel, const HyEntry *entry, Buffer locked,
+								 HyMapItem **items, uint32 *removals);
 
 /* first page of the dense part, or InvalidBlockNumber, of a locked root; and where in the page that stands */
 extern BlockNumber hy_map_dense(Relation rel, Buffer root, uint32 *offset);
