@@ -12,7 +12,7 @@ use Time::HiRes qw(usleep);
 use Exporter 'import';
 our @EXPORT = qw(modes preload_line new_node install agrees agrees_columns clean incomplete_splits zero_pages stats
   install_hybrid hybrid_same hybrid_clean hybrid_groups kill_server begin_statement wait_for_event end_statement
-  slurp_bytes write_bytes);
+  sets_and_stops stops_at standby_feedback slurp_bytes write_bytes);
 
 # Which WAL modes to test; OMENDB_MODES narrows it.
 sub modes { return split /,/, $ENV{OMENDB_MODES} || 'preload,plain'; }
@@ -71,6 +71,43 @@ sub end_statement
 
 	$session->quit;
 	return $out;
+}
+
+# SQL that sets a stop point and ends there, by a crash (and the server is up again) or an error, and does so.  Returns what it said.
+sub sets_and_stops
+{
+	my ($node, $what, $action, $point, $sql) = @_;
+	my $seen = -s $node->logfile;
+	my ($status, $out, $err) = $node->psql('postgres', $sql);
+
+	if ($action eq 'error')
+	{
+		like($err, qr/ERROR:  stopped at stop point "$point"/, "$what: error raised");
+	}
+	else
+	{
+		like($err, qr/server closed the connection unexpectedly|connection to server was lost/, "$what: crashed");
+		$node->wait_for_log(qr/database system is ready to accept connections/, $seen);
+	}
+	return $err;
+}
+
+# the same for SQL that is all to run with the stop point set
+sub stops_at
+{
+	my ($node, $what, $action, $point, $sql) = @_;
+	return sets_and_stops($node, $what, $action, $point, "SET omendb.stop_points = '$point=$action';\n$sql");
+}
+
+# The standby tells, or does not, which rows its snapshots see; backend_xmin IS $is then.
+sub standby_feedback
+{
+	my ($node, $standby, $setting, $is) = @_;
+
+	$standby->adjust_conf('postgresql.conf', 'hot_standby_feedback', $setting);
+	$standby->reload;
+	$node->poll_query_until('postgres', "SELECT backend_xmin IS $is FROM pg_stat_replication") or die 'no feedback';
+	return;
 }
 
 # The extension, and functions the tests ask.

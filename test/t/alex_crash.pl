@@ -80,21 +80,7 @@ sub make_table
 sub strike
 {
 	my ($point, $action, $sql) = @_;
-	my $seen = -s $node->logfile;
-	my ($status, $out, $err) =
-	  $node->psql('postgres', "SET omendb.stop_points = '$point=$action'; $sql");
-
-	if ($action eq 'error')
-	{
-		like($err, qr/ERROR:  stopped at stop point "$point"/, "$point: error raised");
-	}
-	else
-	{
-		like($err, qr/server closed the connection unexpectedly|connection to server was lost/,
-			"$point: crashed");
-		$node->wait_for_log(qr/database system is ready to accept connections/, $seen);
-	}
-	return $err;
+	return stops_at($node, $point, $action, $point, $sql);
 }
 
 sub inspect

@@ -60,17 +60,8 @@ sub inspect
 sub strike
 {
 	my ($point, $action) = @_;
-	my $seen = -s $node->logfile;
-	my ($status, $out, $err) =
-	  $node->psql('postgres', "SET omendb.stop_points = '$point=$action'; VACUUM (INDEX_CLEANUP ON) t");
 
-	if ($action eq 'error')
-	{
-		like($err, qr/ERROR:  stopped at stop point "$point"/, "$point: error raised");
-		return;
-	}
-	like($err, qr/server closed the connection unexpectedly|connection to server was lost/, "$point: crashed");
-	$node->wait_for_log(qr/database system is ready to accept connections/, $seen);
+	stops_at($node, $point, $action, $point, 'VACUUM (INDEX_CLEANUP ON) t');
 	return;
 }
 

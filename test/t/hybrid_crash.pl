@@ -29,18 +29,8 @@ sub make_tables
 sub strike
 {
 	my ($what, $point, $action, $sql) = @_;
-	my $seen = -s $node->logfile;
-	my ($status, $out, $err) = $node->psql('postgres', "SET omendb.row_group_rows = 100;\n$sql");
 
-	if ($action eq 'error')
-	{
-		like($err, qr/ERROR:  stopped at stop point "$point"/, "$what: error raised");
-	}
-	else
-	{
-		like($err, qr/server closed the connection unexpectedly|connection to server was lost/, "$what: crashed");
-		$node->wait_for_log(qr/database system is ready to accept connections/, $seen);
-	}
+	sets_and_stops($node, $what, $action, $point, "SET omendb.row_group_rows = 100;\n$sql");
 	return;
 }
 

@@ -246,16 +246,6 @@ sub committed
 	return;
 }
 
-sub feedback
-{
-	my ($setting, $is) = @_;
-
-	$standby->adjust_conf('postgresql.conf', 'hot_standby_feedback', $setting);
-	$standby->reload;
-	$node->poll_query_until('postgres', "SELECT backend_xmin IS $is FROM pg_stat_replication") or die 'no feedback';
-	return;
-}
-
 # The standby's snapshots from before, from inside and from behind a freeze.
 sub old_snapshots
 {
@@ -270,7 +260,7 @@ sub old_snapshots
 	my $begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT $sums";
 	my $rows = $old{before}->query_safe($begin);
 	# what it sees is not pruned
-	feedback('on', 'NOT NULL');
+	standby_feedback($node, $standby, 'on', 'NOT NULL');
 	my $session = start_session("SET omendb.stop_points = 'hybrid_freeze_marked=wait'; SET omendb.row_group_rows = 1000; CALL omendb.compact('f', true)");
 	wait_for($session, 'advisory');
 	query(q{INSERT INTO log SELECT 1});
@@ -287,7 +277,7 @@ sub old_snapshots
 	$node->wait_for_catchup($standby);
 	is($old{$_}->query_safe("SELECT $sums"), $rows, "$what: $_, changed") for 'before', 'inside', 'behind';
 	$_->quit for values %old;
-	feedback('off', 'NULL');
+	standby_feedback($node, $standby, 'off', 'NULL');
 	aftermath($what);
 	return;
 }

@@ -93,18 +93,8 @@ sub strike
 	my ($action, $point, $kind) = @_;
 	my $what = "$mode: $action at $point in $kind";
 	my $id = fresh_row($point);
-	my $seen = -s $node->logfile;
-	my ($status, $out, $err) = $node->psql('postgres', "SET omendb.stop_points = '$point=$action';\n" . on_omendb($kind, $id));
 
-	if ($action eq 'error')
-	{
-		like($err, qr/ERROR:  stopped at stop point "$point"/, "$what: error raised");
-	}
-	else
-	{
-		like($err, qr/server closed the connection unexpectedly|connection to server was lost/, "$what: crashed");
-		$node->wait_for_log(qr/database system is ready to accept connections/, $seen);
-	}
+	stops_at($node, $what, $action, $point, on_omendb($kind, $id));
 	aftermath($what, $kind, $id);
 	return;
 }

@@ -59,17 +59,7 @@ sub strike
 	fill($point);
 	same($what);
 	my $full = pages();
-	my $seen = -s $node->logfile;
-	my ($status, $out, $err) = $node->psql('postgres', "SET omendb.stop_points = '$point=$action';\n$compact");
-	if ($action eq 'error')
-	{
-		like($err, qr/ERROR:  stopped at stop point "$point"/, "$what: error raised");
-	}
-	else
-	{
-		like($err, qr/server closed the connection unexpectedly|connection to server was lost/, "$what: crashed");
-		$node->wait_for_log(qr/database system is ready to accept connections/, $seen);
-	}
+	stops_at($node, $what, $action, $point, $compact);
 	same($what);
 	both(q{UPDATE T SET v = 'again' WHERE id % 50 = 7; INSERT INTO T SELECT i, 'more' FROM generate_series(10001, 10100) i});
 	same("$what, and changes");
@@ -78,17 +68,6 @@ sub strike
 	query("$compact; VACUUM (TRUNCATE off) t") for 1 .. 3;
 	same("$what, and more");
 	cmp_ok(pages(), '<', $full * 0.8, "$what: the file is smaller in the end");
-	return;
-}
-
-# the standby tells, or does not, which rows its snapshots see
-sub feedback
-{
-	my ($setting, $is) = @_;
-
-	$standby->adjust_conf('postgresql.conf', 'hot_standby_feedback', $setting);
-	$standby->reload;
-	$node->poll_query_until('postgres', "SELECT backend_xmin IS $is FROM pg_stat_replication") or die 'no feedback';
 	return;
 }
 
@@ -101,14 +80,14 @@ sub old_snapshots
 	$node->wait_for_catchup($standby);
 	my $old = $standby->background_psql('postgres', on_error_stop => 0);
 	my $rows = $old->query_safe("BEGIN ISOLATION LEVEL REPEATABLE READ; " . sprintf($sums, 't'));
-	feedback('on', 'NOT NULL');
+	standby_feedback($node, $standby, 'on', 'NOT NULL');
 	query("SET omendb.move_all = on; $compact");
 	both(q{UPDATE T SET v = 'moved' WHERE id % 100 = 8});
 	$node->wait_for_catchup($standby);
 	is($old->query_safe(sprintf($sums, 't')), $rows, "$what: nothing has changed for one from before a move");
 	is($standby->safe_psql('postgres', $differences), '', "$what: a new one sees the changes");
 	my $waits = -s $standby->logfile;
-	feedback('off', 'NULL');
+	standby_feedback($node, $standby, 'off', 'NULL');
 	query("SET omendb.move_all = on; $compact; $compact");
 	$standby->wait_for_log(qr/canceling statement due to conflict with recovery|terminating connection due to conflict with recovery/, $waits);
 	eval { $old->quit };

@@ -61,18 +61,7 @@ for (modes())
 			my $what = "$mode: $action at $point";
 
 			fill();
-			my $seen = -s $node->logfile;
-			my ($status, $out, $err) = $node->psql('postgres', "SET omendb.stop_points = '$point=$action';\nVACUUM t;");
-
-			if ($action eq 'error')
-			{
-				like($err, qr/ERROR:  stopped at stop point "$point"/, "$what: error raised");
-			}
-			else
-			{
-				like($err, qr/server closed the connection unexpectedly|connection to server was lost/, "$what: crashed");
-				$node->wait_for_log(qr/database system is ready to accept connections/, $seen);
-			}
+			stops_at($node, $what, $action, $point, 'VACUUM t');
 			same($what);
 			query('VACUUM t');
 			same("$what, and VACUUM");

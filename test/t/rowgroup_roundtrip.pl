@@ -180,8 +180,8 @@ CREATE TABLE documents AS SELECT prose(i, 300) AS body, CASE WHEN i % 3 > 0 THEN
 SQL
 whole('documents', 'documents', $_) for 1, 7, 1000, 1024, 1025, 100000;
 
-# how many bytes and compressed vectors the self-test met
-sub compressed
+# what the self-test says of these columns
+sub self_test
 {
 	my ($table, $columns) = @_;
 	my ($status, $out, $err) = $node->psql('postgres', <<"SQL");
@@ -190,36 +190,17 @@ SET client_min_messages = debug1;
 SELECT rowgroup_selftest('part', 100000, 0, 0)
 SQL
 
-	return $err =~ /(\d+) bytes, \d+ vectors excluded, (\d+) decompressed/ ? ($1, $2) : (0, -1);
+	return $err;
 }
+
+# how many bytes and compressed vectors the self-test met
+sub compressed { return self_test(@_) =~ /(\d+) bytes, \d+ vectors excluded, (\d+) decompressed/ ? ($1, $2) : (0, -1); }
 
 # how many vectors it decoded by symbols
-sub by_symbols
-{
-	my ($table, $columns) = @_;
-	my ($status, $out, $err) = $node->psql('postgres', <<"SQL");
-DROP TABLE IF EXISTS part;
-CREATE TEMP TABLE part AS SELECT $columns FROM $table;
-SET client_min_messages = debug1;
-SELECT rowgroup_selftest('part', 100000, 0, 0)
-SQL
-
-	return $err =~ /(\d+) decoded by symbols/ ? $1 : -1;
-}
+sub by_symbols { return self_test(@_) =~ /(\d+) decoded by symbols/ ? $1 : -1; }
 
 # for how many columns of how many groups it met a Bloom filter
-sub filters
-{
-	my ($table, $columns) = @_;
-	my ($status, $out, $err) = $node->psql('postgres', <<"SQL");
-DROP TABLE IF EXISTS part;
-CREATE TEMP TABLE part AS SELECT $columns FROM $table;
-SET client_min_messages = debug1;
-SELECT rowgroup_selftest('part', 100000, 0, 0)
-SQL
-
-	return $err =~ /(\d+) Bloom filters/ ? $1 : -1;
-}
+sub filters { return self_test(@_) =~ /(\d+) Bloom filters/ ? $1 : -1; }
 
 my ($bytes, $vectors) = compressed('documents', 'body');
 my $raw = query('SELECT sum(length(body)) FROM documents');
