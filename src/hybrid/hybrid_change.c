@@ -99,7 +99,7 @@ hy_change_commit(HyChange *change, HyRecord record, BlockNumber block, const uin
 }
 
 void
-hy_change_swap(HyChange *change, const HyDirChange *entries, int count)
+hy_change_swap(HyChange *change, const HyDirEntry *entries, int count)
 {
 	OmWal wal;
 	HyPatch *meta_patch = palloc(sizeof(HyPatch));
@@ -155,6 +155,15 @@ hy_change_read(HyChange *change, BlockNumber block, uint32 slot, HyEntry *entry)
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	*entry = hy_directory_entries(change->rel, buffer, &next)[slot];
 	UnlockReleaseBuffer(buffer);
+}
+
+bool
+hy_change_is(HyChange *change, const HyDirEntry *entry)
+{
+	HyEntry now;
+
+	hy_change_read(change, entry->block, entry->slot, &now);
+	return memcmp(&now, &entry->entry, sizeof(now)) == 0;
 }
 
 bool

@@ -1,6 +1,6 @@
 /*
  * hybrid_compact.c
- *		omendb.compact(): freeze all that can be frozen, a group a transaction.
+ *		omendb.compact(): freeze all that can be frozen, a group a transaction, and give space back.
  */
 #include "postgres.h"
 
@@ -21,10 +21,8 @@
 
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_am.h"
-#include "hybrid/hybrid_freeze.h"
-#include "hybrid/hybrid_move.h"
+#include "hybrid/hybrid_compact.h"
 #include "hybrid/hybrid_options.h"
-#include "hybrid/hybrid_regroup.h"
 #include "hybrid/hybrid_report.h"
 
 PG_FUNCTION_INFO_V1(omendb_compact);
@@ -63,9 +61,25 @@ open_table(Oid relid)
 	return rel;
 }
 
+bool
+hy_compaction_step(Relation rel, HyCompaction *work)
+{
+	bool more = true;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (!work->frozen)
+		work->frozen = !hy_freeze_group(rel, &work->freeze);
+	else if (!work->regrouped)
+		work->regrouped = !hy_regroup_step(rel, &work->regroup);
+	else
+		more = hy_shrink_step(rel, &work->shrink);
+	PopActiveSnapshot();
+	return more;
+}
+
 /* one transaction's work; false: nothing is left to do */
 static bool
-compact_step(Oid relid, HyFreeze *freeze)
+compact_step(Oid relid, HyCompaction *work)
 {
 	Relation rel;
 	bool more;
@@ -81,56 +95,9 @@ compact_step(Oid relid, HyFreeze *freeze)
 				 errhint("SET default_transaction_isolation = 'read committed' before the call.")));
 	PreventCommandIfReadOnly("omendb.compact");
 	rel = open_table(relid);
-	PushActiveSnapshot(GetTransactionSnapshot());
-	more = hy_freeze_group(rel, freeze);
-	PopActiveSnapshot();
+	more = hy_compaction_step(rel, work);
 	table_close(rel, NoLock);
 	return more;
-}
-
-/* groups with many dead rows are written anew, small ones joined, a transaction each */
-static void
-regroup(Oid relid, HyRegroup *work)
-{
-	bool more;
-
-	do
-	{
-		Relation rel;
-
-		CHECK_FOR_INTERRUPTS();
-		rel = open_table(relid);
-		PushActiveSnapshot(GetTransactionSnapshot());
-		more = hy_regroup_step(rel, work);
-		PopActiveSnapshot();
-		table_close(rel, NoLock);
-		SPI_commit();
-	} while (more);
-}
-
-/* give space back: groups go from the end of the file to where there is room, a transaction each, and the end is cut off */
-static void
-shrink(Oid relid, HyShrink *work)
-{
-	MemoryContext context =
-		AllocSetContextCreate(PortalContext, "omendb moves", ALLOCSET_DEFAULT_SIZES);
-	bool more;
-
-	work->context = context;
-
-	do
-	{
-		Relation rel;
-
-		CHECK_FOR_INTERRUPTS();
-		rel = open_table(relid);
-		PushActiveSnapshot(GetTransactionSnapshot());
-		more = hy_shrink_step(rel, work);
-		PopActiveSnapshot();
-		table_close(rel, NoLock);
-		SPI_commit();
-	} while (more);
-	MemoryContextDelete(context);
 }
 
 /* omendb.compact(tab regclass, all_rows boolean, verbose boolean) */
@@ -140,9 +107,10 @@ omendb_compact(PG_FUNCTION_ARGS)
 	CallContext *call = fcinfo->context != NULL && IsA(fcinfo->context, CallContext)
 							? (CallContext *) fcinfo->context
 							: NULL;
-	HyFreeze freeze = { 0 };
-	HyRegroup regrouped = { 0 };
-	HyShrink shrunk = { 0 };
+	HyCompaction work = { 0 };
+	const HyFreeze *freeze = &work.freeze;
+	const HyRegroup *regroup = &work.regroup;
+	const HyShrink *shrink = &work.shrink;
 	bool more;
 	Oid relid;
 
@@ -155,7 +123,9 @@ omendb_compact(PG_FUNCTION_ARGS)
 						errdetail("It commits after each row group.")));
 	PreventCommandDuringRecovery("omendb.compact");
 	relid = PG_GETARG_OID(0);
-	freeze.all_rows = PG_GETARG_BOOL(1);
+	work.freeze.all_rows = PG_GETARG_BOOL(1);
+	work.shrink.context =
+		AllocSetContextCreate(PortalContext, "omendb moves", ALLOCSET_DEFAULT_SIZES);
 
 	/* never fails but by an error of its own */
 	(void) SPI_connect_ext(SPI_OPT_NONATOMIC);
@@ -167,25 +137,24 @@ omendb_compact(PG_FUNCTION_ARGS)
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		more = compact_step(relid, &freeze);
+		more = compact_step(relid, &work);
 		/* the last one, too: nothing else may be done in a freezer's transaction */
 		SPI_commit();
 	} while (more);
-	regroup(relid, &regrouped);
-	shrink(relid, &shrunk);
 	SPI_finish();
+	MemoryContextDelete(work.shrink.context);
 
 	ereport(PG_GETARG_BOOL(2) ? INFO : DEBUG1,
 			(errmsg("\"%s\": froze " UINT64_FORMAT " rows in " UINT64_FORMAT " row groups",
-					get_rel_name(relid), freeze.rows, freeze.groups),
-			 errdetail("%s.", hy_report_left(&freeze))));
-	if (regrouped.groups > 0 || shrunk.done > 0 || shrunk.cut_off > 0)
+					get_rel_name(relid), freeze->rows, freeze->groups),
+			 errdetail("%s.", hy_report_left(freeze))));
+	if (regroup->groups > 0 || shrink->done > 0 || shrink->cut_off > 0)
 		ereport(PG_GETARG_BOOL(2) ? INFO : DEBUG1,
 				(errmsg("\"%s\": rewrote " UINT64_FORMAT
 						" row groups, moved %u, gave back " UINT64_FORMAT " pages",
-						get_rel_name(relid), regrouped.sources, shrunk.done, shrunk.cut_off),
+						get_rel_name(relid), regroup->sources, shrink->done, shrink->cut_off),
 				 errdetail("The rewritten ones are " UINT64_FORMAT " now, without " UINT64_FORMAT
 						   " dead rows.",
-						   regrouped.groups, regrouped.rows_freed)));
+						   regroup->groups, regroup->rows_freed)));
 	PG_RETURN_VOID();
 }

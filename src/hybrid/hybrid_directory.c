@@ -444,6 +444,15 @@ hy_directory_forget(Relation rel)
 }
 
 const HyDirEntry *
+hy_directory_group(const HyDirectory *dir, uint64 group_id)
+{
+	for (uint32 i = 0; i < dir->group_count; i++)
+		if (dir->entries[i].entry.group_id == group_id)
+			return &dir->entries[i];
+	return NULL;
+}
+
+const HyDirEntry *
 hy_directory_find(const HyDirectory *dir, uint64 row)
 {
 	uint32 low = 0;

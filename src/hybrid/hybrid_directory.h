@@ -50,6 +50,9 @@ typedef struct HyDirectory
  */
 extern const HyDirectory *hy_directory(Relation rel);
 
+/* entry of the group with this id, or NULL */
+extern const HyDirEntry *hy_directory_group(const HyDirectory *dir, uint64 group_id);
+
 /* entry of the group that covers row number `row`, or NULL */
 extern const HyDirEntry *hy_directory_find(const HyDirectory *dir, uint64 row);
 
@@ -96,25 +99,18 @@ extern void hy_change_end(HyChange *change);
 /* add a page to the record: exclusively locked by the caller, who keeps `patch` until the record is written */
 extern void hy_change_add(HyChange *change, Buffer buffer, const struct HyPatch *patch);
 
-/* an entry to be changed, where it stands and what it becomes */
-typedef struct HyDirChange
-{
-	BlockNumber block;
-	uint32 slot;
-	HyEntry entry;
-} HyDirChange;
-
 /* entries of at most two directory pages that a record changes: HY_CHANGE_OTHERS less one for each page behind the first */
 #define HY_SWAP_ENTRIES 3
 
 /*
- * As hy_change_commit, for entries that stand on up to two directory pages: `moves` grows, too, so that whoever has
+ * As hy_change_commit, for entries as they are to be, where they stand, on up to two directory pages: `moves` grows, too, so that whoever has
  * read only one of the pages when it happened reads them again.
  */
-extern void hy_change_swap(HyChange *change, const HyDirChange *entries, int count);
+extern void hy_change_swap(HyChange *change, const HyDirEntry *entries, int count);
 
-/* read an entry under the directory's lock */
+/* read an entry under the directory's lock; is one what it was when it was read? */
 extern void hy_change_read(HyChange *change, BlockNumber block, uint32 slot, HyEntry *entry);
+extern bool hy_change_is(HyChange *change, const HyDirEntry *entry);
 
 /*
  * An EMPTY slot of the directory.  False if there is none: end the change and call

@@ -111,8 +111,8 @@ read_options(Freezer *fr, const HyFreeze *freeze)
 {
 	hy_options_read(fr->rel, &fr->options);
 	fr->wanted = hy_options_group_rows(&fr->options);
-	fr->sort_columns =
-		hy_sort_columns(fr->rel, fr->options.sort_key, freeze->groups == 0, fr->sort_numbers);
+	fr->sort_columns = hy_sort_columns(fr->rel, HY_LIST(&fr->options, HY_OPTION_SORT_KEY),
+									   freeze->groups == 0, fr->sort_numbers);
 	if (fr->options.has_freeze_after)
 	{
 		TimestampTz now = GetCurrentTimestamp();

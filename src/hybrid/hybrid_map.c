@@ -546,6 +546,15 @@ hy_map_is_superseded(Buffer root)
 	return (((const HyMapRoot *) (page + RG_PAGE_PAYLOAD_OFF))->flags & HY_MAP_SUPERSEDED) != 0;
 }
 
+void
+hy_map_supersede(HyPatch *patch)
+{
+	uint16 flags = HY_MAP_SUPERSEDED;
+
+	hy_patch_begin(patch);
+	hy_patch_add(patch, MAP_OFFSET(HyMapRoot, flags), &flags, sizeof(flags));
+}
+
 Buffer
 hy_map_lock_root(Relation rel, const HyEntry *entry)
 {

@@ -15,6 +15,7 @@
 #include "utils/relcache.h"
 
 #include "hybrid/hybrid_format.h"
+#include "hybrid/hybrid_wal.h"
 
 /* what a map said, to be compared with what it says later */
 typedef struct HyMapAnswer
@@ -107,8 +108,9 @@ extern void hy_map_grow(Relation rel, const HyEntry *entry);
 /* contents of a new root page */
 extern void hy_map_root_init(char *page);
 
-/* of a locked root */
+/* of a locked root; and the patch that makes one superseded */
 extern bool hy_map_is_superseded(Buffer root);
+extern void hy_map_supersede(HyPatch *patch);
 
 /* For a swap (README.md, "Moving"): the root, locked exclusively.  Nobody changes any page of the map meanwhile. */
 extern Buffer hy_map_lock_root(Relation rel, const HyEntry *entry);

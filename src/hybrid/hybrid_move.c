@@ -93,24 +93,24 @@ copy_pages(Relation rel, const HyEntry *entry, const HyReserved *reserved, uint3
 			hy_reserve_undo(rel, reserved, i);
 			break;
 		}
-		hy_put_page(rel, buffer, hy_page_header(copy.data), copy.data + RG_PAGE_PAYLOAD_OFF);
+		hy_put_page(rel, buffer, copy.data);
 		UnlockReleaseBuffer(buffer);
 		STOP_POINT("hybrid_move_page");
 	}
 	/* a free run may be longer, and is the group's whole */
-	for (uint32 k = pages; i == pages && k < reserved->entry.pages; k++)
+	for (uint32 k = pages; i == pages && k < reserved->dir.entry.pages; k++)
 	{
 		Buffer buffer = hy_run_page(rel, reserved, k);
 
 		hy_page_init(copy.data, entry->state == HY_MAP ? RG_PAGE_MAP_DENSE : RG_PAGE_DATA, k,
 					 entry->group_id);
-		hy_put_page(rel, buffer, hy_page_header(copy.data), copy.data + RG_PAGE_PAYLOAD_OFF);
+		hy_put_page(rel, buffer, copy.data);
 		UnlockReleaseBuffer(buffer);
 	}
 	/* heap's inserters need not look at them any more */
 	if (reserved->kind == HY_RUN_HOT)
 		for (uint32 k = 0; k < i; k++)
-			RecordPageWithFreeSpace(rel, reserved->entry.start + k, 0);
+			RecordPageWithFreeSpace(rel, reserved->dir.entry.start + k, 0);
 	FreeAccessStrategy(strategy);
 	return i == pages;
 }
@@ -121,7 +121,7 @@ copy_pages(Relation rel, const HyEntry *entry, const HyReserved *reserved, uint3
 typedef struct Swap
 {
 	Relation rel;
-	HyDirChange entries[2];
+	HyDirEntry entries[2];
 	HyChange change;
 	HyPatch patch; /* of the root */
 	Buffer root;
@@ -135,13 +135,10 @@ begin_swap(Swap *swap, Relation rel, const HyDirEntry *run, const HyReserved *re
 	HyEntry *place = &swap->entries[1].entry;
 
 	swap->rel = rel;
-	swap->entries[0] = (HyDirChange){ .block = run->block, .slot = run->slot };
-	swap->entries[1] = (HyDirChange){ .block = reserved->block, .slot = reserved->slot };
+	swap->entries[0] = *run;
+	swap->entries[1] = reserved->dir;
 	hy_change_begin(&swap->change, rel);
-	hy_change_read(&swap->change, run->block, run->slot, entry);
-	hy_change_read(&swap->change, reserved->block, reserved->slot, place);
-	if (memcmp(entry, &run->entry, sizeof(*entry)) != 0 ||
-		memcmp(place, &reserved->entry, sizeof(*place)) != 0)
+	if (!hy_change_is(&swap->change, run) || !hy_change_is(&swap->change, &reserved->dir))
 	{
 		hy_change_end(&swap->change);
 		return false;
@@ -150,11 +147,10 @@ begin_swap(Swap *swap, Relation rel, const HyDirEntry *run, const HyReserved *re
 	*place = run->entry;
 	hy_make_free_read(place);
 	swap->change.meta.free_pages += run->entry.pages;
-	if ((reserved->entry.flags & HY_FLAG_WHOLE) == 0)
-		swap->change.meta.opaque_pages += reserved->entry.pages;
-	entry->start = reserved->entry.start;
-	entry->pages = reserved->entry.pages;
-	hy_patch_begin(&swap->patch);
+	if ((reserved->dir.entry.flags & HY_FLAG_WHOLE) == 0)
+		swap->change.meta.opaque_pages += reserved->dir.entry.pages;
+	entry->start = reserved->dir.entry.start;
+	entry->pages = reserved->dir.entry.pages;
 	return true;
 }
 
@@ -173,15 +169,9 @@ static void
 supersede_root(Swap *swap, BlockNumber new_root)
 {
 	const char *page = (const char *) BufferGetPage(swap->root);
-	uint16 flags = HY_MAP_SUPERSEDED;
-	Buffer buffer = ReadBuffer(swap->rel, new_root);
 
-	/* nobody can see the new one yet, so it may have a record of its own */
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	hy_put_page(swap->rel, buffer, hy_page_header(page), page + RG_PAGE_PAYLOAD_OFF);
-	UnlockReleaseBuffer(buffer);
-	hy_patch_add(&swap->patch, RG_PAGE_PAYLOAD_OFF + offsetof(HyMapRoot, flags), &flags,
-				 sizeof(flags));
+	hy_put_root(swap->rel, new_root, page);
+	hy_map_supersede(&swap->patch);
 }
 
 static bool
@@ -206,14 +196,14 @@ copy_changed(Relation rel, const HyEntry *map, const HyReserved *reserved)
 
 	for (uint32 i = 0; i < map->pages; i++)
 	{
-		Buffer buffer = ReadBuffer(rel, reserved->entry.start + i);
+		Buffer buffer = ReadBuffer(rel, reserved->dir.entry.start + i);
 
 		copy_page(rel, map, i, NULL, copy.data);
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 		if (memcmp(copy.data + RG_PAGE_PAYLOAD_OFF,
 				   (const char *) BufferGetPage(buffer) + RG_PAGE_PAYLOAD_OFF,
 				   RG_PAGE_PAYLOAD) != 0)
-			hy_put_page(rel, buffer, hy_page_header(copy.data), copy.data + RG_PAGE_PAYLOAD_OFF);
+			hy_put_page(rel, buffer, copy.data);
 		UnlockReleaseBuffer(buffer);
 	}
 }
@@ -235,7 +225,8 @@ swap_map(Swap *swap, Relation rel, const HyDirEntry *map, const HyEntry *group,
 	if (dense != map->entry.start)
 		hy_corrupted(rel, group->row_map, "row map names another run as its dense part");
 	copy_changed(rel, &map->entry, reserved);
-	hy_patch_add(&swap->patch, offset, &reserved->entry.start, sizeof(BlockNumber));
+	hy_patch_begin(&swap->patch);
+	hy_patch_add(&swap->patch, offset, &reserved->dir.entry.start, sizeof(BlockNumber));
 	end_swap(swap);
 	return true;
 }
@@ -248,14 +239,12 @@ find_group(Relation rel, uint64 group_id, HyEntry *group)
 {
 	const HyDirectory *dir = hy_directory(rel);
 
-	for (uint32 i = 0; i < dir->group_count; i++)
-		if (dir->entries[i].entry.group_id == group_id &&
-			hy_entry_fate(&dir->entries[i].entry) == HY_FATE_COMMITTED)
-		{
-			*group = dir->entries[i].entry;
-			return true;
-		}
-	return false;
+	const HyDirEntry *found = hy_directory_group(dir, group_id);
+
+	if (found == NULL || hy_entry_fate(&found->entry) != HY_FATE_COMMITTED)
+		return false;
+	*group = found->entry;
+	return true;
 }
 
 static bool

@@ -23,6 +23,10 @@
 #include "hybrid/hybrid_load.h"
 #include "hybrid/hybrid_options.h"
 
+#define COLUMN_LIST_VALUES \
+	gettext_noop("Valid values are names of up to 32 columns, each once; in a label separated by " \
+				 "commas, and quoted like identifiers")
+
 /* by HyOption */
 static const struct
 {
@@ -35,14 +39,9 @@ static const struct
 	  gettext_noop("Valid values are intervals from 0 to 100 years; in a label in ISO 8601 format: "
 				   "\"P1DT12H\"") },
 	{ "row_group_rows", gettext_noop("Valid values are 16 to 131072") },
-	{ "sort_key", gettext_noop("Valid values are names of up to 32 columns, each once; in a label "
-							   "separated by commas, and quoted like identifiers") },
-	{ "bloom_columns",
-	  gettext_noop("Valid values are names of up to 32 columns, each once; in a label "
-				   "separated by commas, and quoted like identifiers") },
-	{ "plain_columns",
-	  gettext_noop("Valid values are names of up to 32 columns, each once; in a label "
-				   "separated by commas, and quoted like identifiers") }
+	{ "sort_key", COLUMN_LIST_VALUES },
+	{ "bloom_columns", COLUMN_LIST_VALUES },
+	{ "plain_columns", COLUMN_LIST_VALUES }
 };
 
 StaticAssertDecl(HY_ROW_GROUP_ROWS_MIN == 16 && RG_ROWS_MAX == 131072 && HY_SORT_KEY_MAX == 32,
@@ -93,13 +92,9 @@ hy_options_reset(HyOptions *options, HyOption option)
 			options->row_group_rows = 0;
 			break;
 		case HY_OPTION_SORT_KEY:
-			options->sort_key = NIL;
-			break;
 		case HY_OPTION_BLOOM_COLUMNS:
-			options->bloom_columns = NIL;
-			break;
 		case HY_OPTION_PLAIN_COLUMNS:
-			options->plain_columns = NIL;
+			HY_LIST(options, option) = NIL;
 			break;
 	}
 }
@@ -171,13 +166,9 @@ hy_options_set(HyOptions *options, HyOption option, const char *value, HyOptions
 			options->row_group_rows = valid ? (uint32) number : 0;
 			break;
 		case HY_OPTION_SORT_KEY:
-			valid = parse_columns(value, &options->sort_key);
-			break;
 		case HY_OPTION_BLOOM_COLUMNS:
-			valid = parse_columns(value, &options->bloom_columns);
-			break;
 		case HY_OPTION_PLAIN_COLUMNS:
-			valid = parse_columns(value, &options->plain_columns);
+			valid = parse_columns(value, &HY_LIST(options, option));
 			break;
 	}
 	if (!valid)
@@ -304,12 +295,10 @@ format_label(const HyOptions *options)
 		appendStringInfo(&text, " freeze_after=%s", hy_option_interval(&options->freeze_after));
 	if (options->row_group_rows > 0)
 		appendStringInfo(&text, " row_group_rows=%u", options->row_group_rows);
-	if (options->sort_key != NIL)
-		appendStringInfo(&text, " sort_key=%s", hy_option_columns(options->sort_key));
-	if (options->bloom_columns != NIL)
-		appendStringInfo(&text, " bloom_columns=%s", hy_option_columns(options->bloom_columns));
-	if (options->plain_columns != NIL)
-		appendStringInfo(&text, " plain_columns=%s", hy_option_columns(options->plain_columns));
+	for (int i = HY_OPTION_FIRST_LIST; i < HY_OPTION_COUNT; i++)
+		if (HY_LIST(options, i) != NIL)
+			appendStringInfo(&text, " %s=%s", option_table[i].name,
+							 hy_option_columns(HY_LIST(options, i)));
 	return text.len > 0 ? text.data + 1 : NULL;
 }
 
@@ -418,20 +407,42 @@ hy_sort_column(Relation rel, const char *name)
 			   : InvalidAttrNumber;
 }
 
-/* the type of a column that an option names; InvalidOid if there is none, and then ereport(level) */
-static Oid
-check_column(Relation rel, const char *name, HyOption option, int level)
+bool
+hy_option_takes(HyOption list, Oid type)
 {
-	AttrNumber number = column_number(rel, name);
+	return list == HY_OPTION_SORT_KEY		 ? hy_sort_type(type)
+		   : list == HY_OPTION_BLOOM_COLUMNS ? hy_bloom_type(type)
+											 : true;
+}
 
-	if (number != InvalidAttrNumber)
-		return column_type(rel, number);
-	ereport(
-		level,
-		(errcode(ERRCODE_UNDEFINED_COLUMN),
-		 errmsg("column \"%s\" of table \"%s\" does not exist", name, RelationGetRelationName(rel)),
-		 errhint("Option %s names columns, not expressions.", option_table[option].name)));
-	return InvalidOid;
+/* ereport(level) if a list names what is no column, or one that it does not take */
+static void
+check_column(Relation rel, const char *name, HyOption list, int level)
+{
+	const char *table = RelationGetRelationName(rel);
+	const char *option = option_table[list].name;
+	AttrNumber number = column_number(rel, name);
+	Oid type = number != InvalidAttrNumber ? column_type(rel, number) : InvalidOid;
+
+	if (number == InvalidAttrNumber)
+		ereport(level, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("column \"%s\" of table \"%s\" does not exist", name, table),
+						errhint("Option %s names columns, not expressions.", option)));
+	else if (hy_option_takes(list, type))
+		return;
+	else if (list == HY_OPTION_SORT_KEY)
+		ereport(level,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("rows cannot be sorted by column \"%s\" of table \"%s\"", name, table),
+				 errdetail("Type %s has no default operator class for access method btree.",
+						   format_type_be(type)),
+				 errhint("Leave the column out of option %s.", option)));
+	else
+		ereport(level,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" of table \"%s\" cannot have a Bloom filter", name, table),
+				 errdetail("No condition on type %s can skip row groups.", format_type_be(type)),
+				 errhint("Leave the column out of option %s.", option)));
 }
 
 void
@@ -439,35 +450,9 @@ hy_options_check_columns(Relation rel, const HyOptions *options, int level)
 {
 	ListCell *cell;
 
-	foreach (cell, options->sort_key)
-	{
-		const char *name = lfirst(cell);
-		Oid type = check_column(rel, name, HY_OPTION_SORT_KEY, level);
-
-		if (OidIsValid(type) && !hy_sort_type(type))
-			ereport(level, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-							errmsg("rows cannot be sorted by column \"%s\" of table \"%s\"", name,
-								   RelationGetRelationName(rel)),
-							errdetail("Type %s has no default operator class for access method "
-									  "btree.",
-									  format_type_be(type)),
-							errhint("Leave the column out of option sort_key.")));
-	}
-	foreach (cell, options->bloom_columns)
-	{
-		const char *name = lfirst(cell);
-		Oid type = check_column(rel, name, HY_OPTION_BLOOM_COLUMNS, level);
-
-		if (OidIsValid(type) && !hy_bloom_type(type))
-			ereport(level, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("column \"%s\" of table \"%s\" cannot have a Bloom filter", name,
-								   RelationGetRelationName(rel)),
-							errdetail("No condition on type %s can skip row groups.",
-									  format_type_be(type)),
-							errhint("Leave the column out of option bloom_columns.")));
-	}
-	foreach (cell, options->plain_columns)
-		(void) check_column(rel, lfirst(cell), HY_OPTION_PLAIN_COLUMNS, level);
+	for (int i = HY_OPTION_FIRST_LIST; i < HY_OPTION_COUNT; i++)
+		foreach (cell, HY_LIST(options, i))
+			check_column(rel, lfirst(cell), (HyOption) i, level);
 }
 
 RgBuilder *
@@ -476,14 +461,14 @@ hy_builder_create(Relation rel, const HyOptions *options, bool with_xmin, Memory
 	RgBuilder *builder = rg_builder_create(RelationGetDescr(rel), with_xmin, parent);
 	ListCell *cell;
 
-	foreach (cell, options->bloom_columns)
+	foreach (cell, HY_LIST(options, HY_OPTION_BLOOM_COLUMNS))
 	{
 		AttrNumber number = column_number(rel, lfirst(cell));
 
 		if (number != InvalidAttrNumber && hy_bloom_type(column_type(rel, number)))
 			rg_builder_filter(builder, number - 1);
 	}
-	foreach (cell, options->plain_columns)
+	foreach (cell, HY_LIST(options, HY_OPTION_PLAIN_COLUMNS))
 	{
 		AttrNumber number = column_number(rel, lfirst(cell));
 

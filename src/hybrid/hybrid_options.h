@@ -15,18 +15,6 @@
 #include "base/check.h"
 #include "rowgroup/rowgroup_build.h"
 
-typedef struct HyOptions
-{
-	bool auto_freeze;	   /* may others than the user ask for freezing? */
-	bool has_freeze_after; /* else rows of any age are frozen */
-	Interval freeze_after; /* rows of transactions that committed less than this ago stay hot */
-	uint64 keep_hot_rows;  /* the last so many rows of the file stay hot */
-	uint32 row_group_rows; /* 0: omendb.row_group_rows */
-	List *sort_key;		   /* names of columns (char *) */
-	List *bloom_columns;   /* likewise */
-	List *plain_columns;   /* likewise */
-} HyOptions;
-
 /* what may be set, and in which order it is written; the table of names is in hybrid_options.c */
 typedef enum HyOption
 {
@@ -40,6 +28,21 @@ typedef enum HyOption
 } HyOption;
 
 #define HY_OPTION_COUNT (HY_OPTION_PLAIN_COLUMNS + 1)
+/* the last ones are lists of columns */
+#define HY_OPTION_FIRST_LIST HY_OPTION_SORT_KEY
+#define HY_LIST_COUNT (HY_OPTION_COUNT - HY_OPTION_FIRST_LIST)
+#define HY_LIST(options, option) ((options)->lists[(option) -HY_OPTION_FIRST_LIST])
+
+typedef struct HyOptions
+{
+	bool auto_freeze;	   /* may others than the user ask for freezing? */
+	bool has_freeze_after; /* else rows of any age are frozen */
+	Interval freeze_after; /* rows of transactions that committed less than this ago stay hot */
+	uint64 keep_hot_rows;  /* the last so many rows of the file stay hot */
+	uint32 row_group_rows; /* 0: omendb.row_group_rows */
+	List *lists[HY_LIST_COUNT]; /* names of columns (char *): HY_LIST */
+} HyOptions;
+
 #define HY_OPTIONS_PROVIDER "omendb"
 /* in a list of columns: as many as an index can have */
 #define HY_SORT_KEY_MAX INDEX_MAX_KEYS
@@ -106,6 +109,9 @@ extern AttrNumber hy_sort_column(Relation rel, const char *name);
 /* can rows be sorted by values of this type?  Can they have a Bloom filter, in some groups at least? */
 extern bool hy_sort_type(Oid type);
 extern bool hy_bloom_type(Oid type);
+
+/* may a list of columns name one of this type? */
+extern bool hy_option_takes(HyOption list, Oid type);
 
 /* label provider and hook: hybrid_options_hooks.c */
 extern void hybrid_options_init(void);

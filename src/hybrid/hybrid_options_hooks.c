@@ -131,34 +131,28 @@ follow_column(Oid relid, HyOptions *options, AttrNumber number, bool dropped)
 	char *name = get_attname(relid, number, true);
 	HeapTuple after;
 	ScanKeyData keys[2];
-	Form_pg_attribute att;
-	bool changed;
+	Form_pg_attribute att = NULL;
+	bool changed = false;
 
 	if (name == NULL)
 		return;
-	if (dropped)
+	if (!dropped)
 	{
-		changed = replace_column(&options->sort_key, name, NULL);
-		changed |= replace_column(&options->bloom_columns, name, NULL);
-		changed |= replace_column(&options->plain_columns, name, NULL);
-		if (changed)
-			hy_options_write(relid, options);
-		return;
+		ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(relid));
+		ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber, F_INT2EQ,
+					Int16GetDatum(number));
+		after = new_catalog_row(AttributeRelationId, AttributeRelidNumIndexId, keys, 2);
+		if (!HeapTupleIsValid(after))
+			return;
+		att = (Form_pg_attribute) GETSTRUCT(after);
 	}
-	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber, F_INT2EQ,
-				Int16GetDatum(number));
-	after = new_catalog_row(AttributeRelationId, AttributeRelidNumIndexId, keys, 2);
-	if (!HeapTupleIsValid(after))
-		return;
-	att = (Form_pg_attribute) GETSTRUCT(after);
-	/* a type that does not serve any more takes the column out */
-	changed = replace_column(&options->sort_key, name,
-							 hy_sort_type(att->atttypid) ? NameStr(att->attname) : NULL);
-	changed |= replace_column(&options->bloom_columns, name,
-							  hy_bloom_type(att->atttypid) ? NameStr(att->attname) : NULL);
-	changed |= replace_column(&options->plain_columns, name, NameStr(att->attname));
+	/* a type that does not serve any more takes the column out, too */
+	for (int i = HY_OPTION_FIRST_LIST; i < HY_OPTION_COUNT; i++)
+		changed |= replace_column(&HY_LIST(options, i), name,
+								  att != NULL && hy_option_takes((HyOption) i, att->atttypid)
+									  ? NameStr(att->attname)
+									  : NULL);
 	if (changed)
 		hy_options_write(relid, options);
 }

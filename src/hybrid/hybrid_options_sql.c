@@ -112,16 +112,13 @@ omendb_set_options(PG_FUNCTION_ARGS)
 	}
 	if (!PG_ARGISNULL(4))
 		set_option(&options, HY_OPTION_ROW_GROUP_ROWS, psprintf("%d", PG_GETARG_INT32(4)));
-	if (!PG_ARGISNULL(5))
-		set_columns(&options, HY_OPTION_SORT_KEY, PG_GETARG_ARRAYTYPE_P(5));
-	if (!PG_ARGISNULL(6))
-		set_columns(&options, HY_OPTION_BLOOM_COLUMNS, PG_GETARG_ARRAYTYPE_P(6));
-	if (!PG_ARGISNULL(7))
-		set_columns(&options, HY_OPTION_PLAIN_COLUMNS, PG_GETARG_ARRAYTYPE_P(7));
 	/* what is not given is as good, or bad, as it was */
-	given.sort_key = PG_ARGISNULL(5) ? NIL : options.sort_key;
-	given.bloom_columns = PG_ARGISNULL(6) ? NIL : options.bloom_columns;
-	given.plain_columns = PG_ARGISNULL(7) ? NIL : options.plain_columns;
+	for (int i = HY_OPTION_FIRST_LIST; i < HY_OPTION_COUNT; i++)
+		if (!PG_ARGISNULL(i + 1))
+		{
+			set_columns(&options, (HyOption) i, PG_GETARG_ARRAYTYPE_P(i + 1));
+			HY_LIST(&given, i) = HY_LIST(&options, i);
+		}
 	hy_options_check_columns(rel, &given, ERROR);
 	hy_options_write(RelationGetRelid(rel), &options);
 	/* for the next call in the same statement */
@@ -200,14 +197,11 @@ omendb_table_options(PG_FUNCTION_ARGS)
 	nulls[HY_OPTION_FREEZE_AFTER] = !options.has_freeze_after;
 	values[HY_OPTION_ROW_GROUP_ROWS] = UInt32GetDatum(options.row_group_rows);
 	nulls[HY_OPTION_ROW_GROUP_ROWS] = options.row_group_rows == 0;
-	nulls[HY_OPTION_SORT_KEY] = options.sort_key == NIL;
-	if (options.sort_key != NIL)
-		values[HY_OPTION_SORT_KEY] = names_datum(options.sort_key);
-	nulls[HY_OPTION_BLOOM_COLUMNS] = options.bloom_columns == NIL;
-	if (options.bloom_columns != NIL)
-		values[HY_OPTION_BLOOM_COLUMNS] = names_datum(options.bloom_columns);
-	nulls[HY_OPTION_PLAIN_COLUMNS] = options.plain_columns == NIL;
-	if (options.plain_columns != NIL)
-		values[HY_OPTION_PLAIN_COLUMNS] = names_datum(options.plain_columns);
+	for (int i = HY_OPTION_FIRST_LIST; i < HY_OPTION_COUNT; i++)
+	{
+		nulls[i] = HY_LIST(&options, i) == NIL;
+		if (!nulls[i])
+			values[i] = names_datum(HY_LIST(&options, i));
+	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -125,15 +125,13 @@ static pg_noinline void
 change_entry(Relation rel, HyDirEntry *group, const HyEntry *entry)
 {
 	HyChange change;
-	HyEntry now;
 
 	if (memcmp(&group->entry, entry, sizeof(*entry)) == 0)
 		return;
 	hy_change_begin(&change, rel);
-	hy_change_read(&change, group->block, group->slot, &now);
-	if (memcmp(&now, &group->entry, sizeof(now)) == 0)
+	if (hy_change_is(&change, group))
 	{
-		hy_meta_count_group(&change.meta, &now, -1);
+		hy_meta_count_group(&change.meta, &group->entry, -1);
 		hy_meta_count_group(&change.meta, entry, 1);
 		hy_change_commit(&change, HY_REC_VACUUM, group->block, &group->slot, entry, 1);
 		group->entry = *entry;
@@ -249,14 +247,13 @@ free_group(Relation rel, const HyDirEntry *group)
 	int column_count;
 	ColDesc *columns = hy_read_columns(rel, &group->entry, &column_count);
 	HyChange change;
-	HyEntry now;
+	HyEntry now = group->entry;
 
 	/* damaged: it stays, and omendb.check tells why */
 	if (columns == NULL)
 		return;
 	hy_change_begin(&change, rel);
-	hy_change_read(&change, group->block, group->slot, &now);
-	if (memcmp(&now, &group->entry, sizeof(now)) == 0)
+	if (hy_change_is(&change, group))
 	{
 		hy_meta_count_group(&change.meta, &now, -1);
 		hy_meta_count_columns(&change.meta, columns, column_count, -1);

@@ -302,26 +302,18 @@ unlock_roots(Regroup *re)
 
 /* the entries are what they were, and the new root is written, with all roots locked; false: not so */
 static bool
-prepare(Regroup *re, HyChange *change, HyEntry *place)
+prepare(Regroup *re, HyChange *change)
 {
 	PGAlignedBlock page;
 	HyMapRoot *root = (HyMapRoot *) (page.data + RG_PAGE_PAYLOAD_OFF);
 	uint32 index = hy_root_index(re->bytes);
-	Buffer buffer;
 
-	hy_change_read(change, re->reserved.block, re->reserved.slot, place);
-	if (memcmp(place, &re->reserved.entry, sizeof(*place)) != 0)
+	if (!hy_change_is(change, &re->reserved.dir))
 		return false;
 	for (uint32 k = 0; k < re->count; k++)
-	{
-		const HyDirEntry *group = &re->sources[k].group;
-		HyEntry now;
-
-		hy_change_read(change, group->block, group->slot, &now);
-		if (memcmp(&now, &group->entry, sizeof(now)) != 0)
+		if (!hy_change_is(change, &re->sources[k].group))
 			return false;
-	}
-	hy_page_init(page.data, RG_PAGE_MAP, index, re->reserved.entry.group_id);
+	hy_page_init(page.data, RG_PAGE_MAP, index, re->reserved.dir.entry.group_id);
 	hy_map_root_init(page.data);
 	for (uint32 k = 0; k < re->count; k++)
 	{
@@ -331,10 +323,7 @@ prepare(Regroup *re, HyChange *change, HyEntry *place)
 	}
 	/* more than any answer that one of the old maps has given */
 	root->removals++;
-	buffer = ReadBuffer(re->rel, re->reserved.entry.start + index);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	hy_put_page(re->rel, buffer, hy_page_header(page.data), page.data + RG_PAGE_PAYLOAD_OFF);
-	UnlockReleaseBuffer(buffer);
+	hy_put_root(re->rel, re->reserved.dir.entry.start + index, page.data);
 	return true;
 }
 
@@ -345,7 +334,7 @@ make_entry(const Regroup *re, HyEntry *entry)
 	const RgHeader *header = (const RgHeader *) re->stream;
 	const HyEntry *first = &re->sources[0].group.entry;
 
-	*entry = re->reserved.entry;
+	*entry = re->reserved.dir.entry;
 	entry->state = HY_GROUP;
 	entry->flags = HY_FLAG_FROZEN | HY_FLAG_HOLES;
 	entry->rows = header->rows;
@@ -359,36 +348,31 @@ make_entry(const Regroup *re, HyEntry *entry)
 }
 
 static void
-log_swap(Regroup *re, HyChange *change, const HyEntry *place)
+log_swap(Regroup *re, HyChange *change)
 {
-	HyDirChange changes[HY_SWAP_ENTRIES];
+	HyDirEntry changes[HY_SWAP_ENTRIES];
 	HyPatch *patches = palloc(SOURCES_MAX * sizeof(HyPatch));
 	const ColDesc *columns = (const ColDesc *) (re->stream + sizeof(RgHeader));
-	uint16 flags = HY_MAP_SUPERSEDED;
 	HyMeta *meta = &change->meta;
 
-	if ((place->flags & HY_FLAG_WHOLE) == 0)
-		meta->opaque_pages += place->pages;
+	if ((re->reserved.dir.entry.flags & HY_FLAG_WHOLE) == 0)
+		meta->opaque_pages += re->reserved.dir.entry.pages;
 	for (uint32 k = 0; k < re->count; k++)
 	{
 		const Source *source = &re->sources[k];
 		/* the first one's slot becomes that of the new group, and the reserved one that of its old run */
-		HyDirChange *freed = &changes[k == 0 ? 1 : 2];
+		HyDirEntry *freed = &changes[k == 0 ? 1 : 2];
 
-		freed->block = k == 0 ? re->reserved.block : source->group.block;
-		freed->slot = k == 0 ? re->reserved.slot : source->group.slot;
+		*freed = k == 0 ? re->reserved.dir : source->group;
 		freed->entry = source->group.entry;
 		hy_make_free_read(&freed->entry);
 		meta->free_pages += source->group.entry.pages;
 		hy_meta_count_group(meta, &source->group.entry, -1);
 		hy_meta_count_columns(meta, source->columns, source->column_count, -1);
-		hy_patch_begin(&patches[k]);
-		hy_patch_add(&patches[k], RG_PAGE_PAYLOAD_OFF + offsetof(HyMapRoot, flags), &flags,
-					 sizeof(flags));
+		hy_map_supersede(&patches[k]);
 		hy_change_add(change, source->root, &patches[k]);
 	}
-	changes[0].block = re->sources[0].group.block;
-	changes[0].slot = re->sources[0].group.slot;
+	changes[0] = re->sources[0].group;
 	make_entry(re, &changes[0].entry);
 	hy_meta_count_group(meta, &changes[0].entry, 1);
 	hy_meta_count_columns(meta, columns, ((const RgHeader *) re->stream)->natts, 1);
@@ -401,7 +385,6 @@ static bool
 swap(Regroup *re)
 {
 	HyChange change;
-	HyEntry place;
 	bool done;
 
 	/* so that nothing of the maps has to be read from disk under the metapage's lock */
@@ -415,9 +398,9 @@ swap(Regroup *re)
 			pfree(items);
 	}
 	hy_change_begin(&change, re->rel);
-	done = prepare(re, &change, &place);
+	done = prepare(re, &change);
 	if (done)
-		log_swap(re, &change, &place);
+		log_swap(re, &change);
 	unlock_roots(re);
 	hy_change_end(&change);
 	return done;
@@ -442,7 +425,7 @@ is_worth(const Regroup *re)
 	if (re->count > 1)
 		return rows <= rows_of_group(re->rel) &&
 			   has_room(hy_directory(re->rel), re->sources[0].group.block);
-	return (uint64) re->sources[0].gone_count * 5 >= re->sources[0].group.entry.rows;
+	return hy_are_many_dead(re->sources[0].gone_count, re->sources[0].group.entry.rows);
 }
 
 /* the dense maps of groups that are no more */
@@ -457,18 +440,16 @@ free_maps(const Regroup *re)
 		{
 			HyDirEntry map = dir->entries[i];
 			HyChange change;
-			HyEntry now;
 
 			if (map.entry.state != HY_MAP ||
 				map.entry.group_id != re->sources[k].group.entry.group_id)
 				continue;
 			hy_change_begin(&change, re->rel);
-			hy_change_read(&change, map.block, map.slot, &now);
-			if (memcmp(&now, &map.entry, sizeof(now)) == 0)
+			if (hy_change_is(&change, &map))
 			{
-				change.meta.free_pages += now.pages;
-				hy_make_free_read(&now);
-				hy_change_commit(&change, HY_REC_VACUUM, map.block, &map.slot, &now, 1);
+				change.meta.free_pages += map.entry.pages;
+				hy_make_free_read(&map.entry);
+				hy_change_commit(&change, HY_REC_VACUUM, map.block, &map.slot, &map.entry, 1);
 			}
 			hy_change_end(&change);
 			break;
@@ -496,7 +477,7 @@ rewrite(Regroup *re)
 	STOP_POINT("hybrid_regroup_written");
 	if (!swap(re))
 	{
-		hy_reserve_undo(re->rel, &re->reserved, re->reserved.entry.pages);
+		hy_reserve_undo(re->rel, &re->reserved, re->reserved.dir.entry.pages);
 		return false;
 	}
 	STOP_POINT("hybrid_regroup_swapped");

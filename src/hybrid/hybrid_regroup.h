@@ -12,11 +12,18 @@
 /* pages of groups to be rewritten that VACUUM does something for: cleans indexes, asks for a worker */
 #define HY_REGROUP_PAGES_MIN 128
 
-/* are there enough dead rows in a group, by VACUUM's count, for it to be written anew? */
+/* are so many dead ones of these rows enough for their group to be written anew? */
+static inline bool
+hy_are_many_dead(uint32 dead, uint32 rows)
+{
+	return (uint64) dead * 5 >= rows;
+}
+
+/* the same by VACUUM's count */
 static inline bool
 hy_has_many_dead(const HyEntry *entry)
 {
-	return (uint64) entry->dead_rows * 5 >= entry->rows;
+	return hy_are_many_dead(entry->dead_rows, entry->rows);
 }
 
 /* do few enough of `gone` dead rows have index entries?  VACUUM would not find these any more. */

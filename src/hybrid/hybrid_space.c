@@ -39,6 +39,19 @@ hy_worth_truncation(BlockNumber nblocks, BlockNumber end)
 		   (nblocks - end >= TRUNCATE_MINIMUM || nblocks - end >= nblocks / TRUNCATE_FRACTION);
 }
 
+bool
+hy_page_has(Relation rel, BlockNumber block, BufferAccessStrategy strategy,
+			bool (*property)(Page page))
+{
+	Buffer buffer = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+	bool has;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	has = property(BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+	return has;
+}
+
 /* hot pages whose rows may be frozen for being in the way: so many at most, and of an eighth as many as can be gained */
 #define TAIL_PAGES_MAX 1024
 #define TAIL_FRACTION 8
@@ -91,19 +104,6 @@ compare_places(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* hy_page_is_needless, of a page that is read for it */
-static bool
-is_needless(Relation rel, BlockNumber block)
-{
-	Buffer buffer = ReadBuffer(rel, block);
-	bool needless;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	needless = hy_page_is_needless(BufferGetPage(buffer));
-	UnlockReleaseBuffer(buffer);
-	return needless;
-}
-
 /*
  * Empty hot pages of [from, to), as the free space map has them.  *end, 0 at first, becomes the end of the last page that is
  * needed; so ranges come from the end of the file downwards.  Pages behind it that the map does not know to be empty are read.
@@ -125,7 +125,7 @@ find_hot(Relation rel, Space *space, BlockNumber from, BlockNumber to, BlockNumb
 		if (last > block)
 			add_place(space, block, last - block, true);
 		last = block - 1;
-		if (*end == 0 && is_needless(rel, block - 1))
+		if (*end == 0 && hy_page_has(rel, block - 1, NULL, hy_page_is_needless))
 			continue;
 		*end = Max(*end, block);
 		if (space->used < TAIL_PAGES_MAX)
@@ -139,10 +139,9 @@ find_hot(Relation rel, Space *space, BlockNumber from, BlockNumber to, BlockNumb
 static bool
 has_group(const HyDirectory *dir, uint64 group_id)
 {
-	for (uint32 i = 0; i < dir->group_count; i++)
-		if (dir->entries[i].entry.group_id == group_id)
-			return hy_entry_fate(&dir->entries[i].entry) == HY_FATE_COMMITTED;
-	return false;
+	const HyDirEntry *group = hy_directory_group(dir, group_id);
+
+	return group != NULL && hy_entry_fate(&group->entry) == HY_FATE_COMMITTED;
 }
 
 /* can this entry's run be put elsewhere? */
@@ -179,18 +178,6 @@ compare_from_end(const void *a, const void *b)
 	return (*x)->start < (*y)->start ? 1 : (*x)->start > (*y)->start ? -1 : 0;
 }
 
-static bool
-is_empty(Relation rel, BlockNumber block)
-{
-	Buffer buffer = ReadBuffer(rel, block);
-	bool empty;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	empty = hy_page_is_empty(BufferGetPage(buffer));
-	UnlockReleaseBuffer(buffer);
-	return empty;
-}
-
 /* are the first pages of a place what the free space map takes them for?  Else the place begins behind the one that is not. */
 static bool
 check_place(Relation rel, Place *place, uint32 pages)
@@ -198,7 +185,7 @@ check_place(Relation rel, Place *place, uint32 pages)
 	for (uint32 i = pages; place->hot && i > 0; i--)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (is_empty(rel, place->start + i - 1))
+		if (hy_page_has(rel, place->start + i - 1, NULL, hy_page_is_empty))
 			continue;
 		place->start += i;
 		place->pages -= i;
@@ -236,32 +223,28 @@ choose_moves(Relation rel, Space *space, const HyEntry **entries, uint32 count, 
 	for (uint32 i = 0; i < count; i++)
 	{
 		const HyEntry *entry = entries[i];
-		Place *place = entry->start < floor ? NULL : find_place(rel, space, entry);
-		uint32 pages = pages_needed(entry);
+		HyMove move = { .state = (HyState) entry->state,
+						.group_id = entry->group_id,
+						.start = entry->start,
+						.target = InvalidBlockNumber,
+						.pages = pages_needed(entry) };
 
-		if (hy_move_all && entry->state != HY_SYSTEM)
+		if (!hy_move_all || entry->state == HY_SYSTEM)
 		{
-			plan->moves[plan->count++] = (HyMove){ .state = (HyState) entry->state,
-												   .group_id = entry->group_id,
-												   .start = entry->start,
-												   .target = InvalidBlockNumber,
-												   .pages = pages };
-			continue;
+			Place *place = entry->start < floor ? NULL : find_place(rel, space, entry);
+
+			if (place == NULL)
+			{
+				plan->end = Max(plan->end, entry->start + entry->pages);
+				break;
+			}
+			move.target = place->start;
+			move.hot = place->hot;
+			place->start += move.pages;
+			place->pages -= move.pages;
+			plan->end = Max(plan->end, place->start);
 		}
-		if (place == NULL)
-		{
-			plan->end = Max(plan->end, entry->start + entry->pages);
-			break;
-		}
-		plan->moves[plan->count++] = (HyMove){ .state = (HyState) entry->state,
-											   .group_id = entry->group_id,
-											   .start = entry->start,
-											   .target = place->start,
-											   .pages = pages,
-											   .hot = place->hot };
-		plan->end = Max(plan->end, place->start + pages);
-		place->start += pages;
-		place->pages -= pages;
+		plan->moves[plan->count++] = move;
 	}
 }
 
@@ -351,15 +334,11 @@ merge_pair(Relation rel, HyDirEntry *a, const HyDirEntry *b)
 {
 	uint32 slots[2] = { a->slot, b->slot };
 	HyEntry merged[2];
-	HyEntry now[2];
 	HyChange change;
 	bool same;
 
 	hy_change_begin(&change, rel);
-	hy_change_read(&change, a->block, a->slot, &now[0]);
-	hy_change_read(&change, b->block, b->slot, &now[1]);
-	same = memcmp(&now[0], &a->entry, sizeof(HyEntry)) == 0 &&
-		   memcmp(&now[1], &b->entry, sizeof(HyEntry)) == 0;
+	same = hy_change_is(&change, a) && hy_change_is(&change, b);
 	if (same)
 	{
 		merged[0] = a->entry;

@@ -5,6 +5,8 @@
 #ifndef HYBRID_SPACE_H
 #define HYBRID_SPACE_H
 
+#include "storage/buf.h"
+#include "storage/bufpage.h"
 #include "utils/relcache.h"
 
 #include "hybrid/hybrid_directory.h"
@@ -50,6 +52,10 @@ extern bool hy_move_all;
  * cut off as it is.  Memory of the current context.
  */
 extern void hy_plan_moves(Relation rel, bool move, HyMovePlan *plan);
+
+/* has the page this property?  It is read, and share-locked meanwhile. */
+extern bool hy_page_has(Relation rel, BlockNumber block, BufferAccessStrategy strategy,
+						bool (*property)(Page page));
 
 /* is it worth it to cut so many pages off?  Core's rule (should_attempt_truncation, vacuumlazy.c), and not
  * for a handful. */

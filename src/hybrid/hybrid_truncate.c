@@ -62,31 +62,27 @@ is_wanted(Relation rel, BlockNumber block, instr_time *last)
 	return LockHasWaitersRelation(rel, AccessExclusiveLock);
 }
 
-/* the entry whose run holds the block, or NULL; a run being added holds it, too, in whichever state its pages are */
+/*
+ * The run that reaches farthest of those that begin before `end`, or NULL.  A run being added counts whole, in whichever state its pages are:
+ * of a load whose transaction ended badly VACUUM has to find out first.
+ */
 static const HyEntry *
-entry_of_block(const HyDirectory *dir, BlockNumber block)
+last_run_before(const HyDirectory *dir, BlockNumber end)
 {
+	const HyEntry *last = NULL;
+	BlockNumber reached = 0;
+
 	for (uint32 i = 0; i < dir->entry_count; i++)
 	{
 		const HyEntry *entry = &dir->entries[i].entry;
 
-		if (block >= entry->start && block - entry->start < entry->pages)
-			return entry;
+		if (entry->start < end && Min(entry->start + entry->pages, end) > reached)
+		{
+			last = entry;
+			reached = Min(entry->start + entry->pages, end);
+		}
 	}
-	return NULL;
-}
-
-static bool
-is_needless(Relation rel, BlockNumber block, BufferAccessStrategy strategy)
-{
-	Buffer buffer = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
-	bool needless;
-
-	/* nobody else is there, but the checkpointer may set its checksum */
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	needless = hy_page_is_needless(BufferGetPage(buffer));
-	UnlockReleaseBuffer(buffer);
-	return needless;
+	return last;
 }
 
 /* under the exclusive lock: the end of what is needed, as far as could be seen before somebody waited */
@@ -99,32 +95,21 @@ find_end(Relation rel, BlockNumber nblocks)
 	instr_time last;
 
 	INSTR_TIME_SET_CURRENT(last);
-	while (end > 1)
+	for (;;)
 	{
-		uint32 run = hy_directory_run_after(dir->runs, dir->run_count, end - 1);
-		const HyEntry *entry = NULL;
+		const HyEntry *run = last_run_before(dir, end);
+		/* the metapage is in none */
+		BlockNumber floor = run != NULL ? Min(run->start + run->pages, end) : 1;
 
-		CHECK_FOR_INTERRUPTS();
-		/* what has been looked at can go */
-		if (is_wanted(rel, end, &last))
-			break;
-		if (run < dir->run_count && dir->runs[run].start < end)
+		while (end > floor && !is_wanted(rel, end, &last) &&
+			   hy_page_has(rel, end - 1, strategy, hy_page_is_needless))
 		{
-			entry = entry_of_block(dir, end - 1);
-			if (entry == NULL || entry->state != HY_FREE)
-				break;
-			end = entry->start;
-			continue;
+			CHECK_FOR_INTERRUPTS();
+			end--;
 		}
-		/* of a load whose transaction ended badly: VACUUM has to look at it first */
-		for (uint32 i = dir->group_count; i < dir->entry_count && entry == NULL; i++)
-			if (dir->entries[i].entry.state == HY_LOADING &&
-				end - 1 >= dir->entries[i].entry.start &&
-				end - 1 - dir->entries[i].entry.start < dir->entries[i].entry.pages)
-				entry = &dir->entries[i].entry;
-		if (entry != NULL || !is_needless(rel, end - 1, strategy))
+		if (end > floor || run == NULL || run->state != HY_FREE)
 			break;
-		end--;
+		end = run->start;
 	}
 	FreeAccessStrategy(strategy);
 	return end;
@@ -143,7 +128,7 @@ forget_runs(Relation rel, BlockNumber end)
 			runs[count++] = dir->entries[i];
 	for (uint32 i = 0; i < count; i++)
 	{
-		HyDirChange gone = { .block = runs[i].block, .slot = runs[i].slot };
+		HyDirEntry gone = { .block = runs[i].block, .slot = runs[i].slot };
 		HyChange change;
 
 		hy_change_begin(&change, rel);

@@ -167,7 +167,6 @@ treat_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 	uint32 pages = entry.pages;
 	uint64 generation = 0;
 	HyChange change;
-	HyEntry now;
 	bool done;
 
 	if (treatment == TREAT_NOT)
@@ -195,10 +194,9 @@ treat_entry(Relation rel, const HyDirEntry *found, TransactionId cutoff)
 		om_log_conflict(rel, entry.xmin, RelationIsAccessibleInLogicalDecoding(rel));
 
 	hy_change_begin(&change, rel);
-	hy_change_read(&change, found->block, found->slot, &now);
 	/* what was counted may be another run's by now */
 	done = generation == 0 || change.meta.generation == generation;
-	if (done && memcmp(&now, &entry, sizeof(now)) == 0)
+	if (done && hy_change_is(&change, found))
 	{
 		switch (treatment)
 		{

@@ -22,16 +22,13 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 
 #include "base/pg_compat.h"
 #include "base/stop_point.h"
 #include "hybrid/hybrid_am.h"
-#include "hybrid/hybrid_freeze.h"
-#include "hybrid/hybrid_move.h"
+#include "hybrid/hybrid_compact.h"
 #include "hybrid/hybrid_options.h"
-#include "hybrid/hybrid_regroup.h"
 #include "hybrid/hybrid_report.h"
 #include "hybrid/hybrid_worker.h"
 
@@ -167,36 +164,9 @@ give_way(void)
 	LWLockRelease(ProcArrayLock);
 }
 
-/* what a worker has to do, over its transactions */
-typedef struct Work
-{
-	HyFreeze freeze;
-	bool frozen; /* all that can be */
-	HyRegroup regroup;
-	bool regrouped;
-	HyShrink shrink;
-} Work;
-
-/* one transaction's work on the table; false: there is nothing more to do */
-static bool
-work_on(Relation rel, Work *work)
-{
-	bool more = true;
-
-	PushActiveSnapshot(GetTransactionSnapshot());
-	if (!work->frozen)
-		work->frozen = !hy_freeze_group(rel, &work->freeze);
-	else if (!work->regrouped)
-		work->regrouped = !hy_regroup_step(rel, &work->regroup);
-	else
-		more = hy_shrink_step(rel, &work->shrink);
-	PopActiveSnapshot();
-	return more;
-}
-
 /* one transaction; false: there is nothing more to do, or (later) not now */
 static bool
-step(const HyTask *task, Work *work, bool *later)
+step(const HyTask *task, HyCompaction *work, bool *later)
 {
 	Relation rel;
 	bool more = false;
@@ -223,7 +193,7 @@ step(const HyTask *task, Work *work, bool *later)
 							 RelationGetRelationName(rel));
 			pgstat_report_activity(STATE_RUNNING, activity.data);
 			pfree(activity.data);
-			more = work_on(rel, work);
+			more = hy_compaction_step(rel, work);
 		}
 		relation_close(rel, NoLock);
 	}
@@ -253,7 +223,7 @@ void
 omendb_freeze_worker(Datum arg)
 {
 	HyTask task;
-	Work work = { .shrink = { .context = TopMemoryContext } };
+	HyCompaction work = { .shrink = { .context = TopMemoryContext } };
 	TimestampTz due = 0;
 	bool later;
 

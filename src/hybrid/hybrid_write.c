@@ -123,7 +123,6 @@ reserve_free(Relation rel, uint32 pages, BlockNumber start, const HyOwner *owner
 		HyDirEntry run;
 		HyChange change;
 		HyEntry entries[2];
-		HyEntry now;
 		uint32 slots[2];
 		int count = 1;
 		BlockNumber block;
@@ -136,9 +135,8 @@ reserve_free(Relation rel, uint32 pages, BlockNumber start, const HyOwner *owner
 			om_log_conflict_full(rel, FullTransactionIdFromU64(run.entry.safe_xid),
 								 RelationIsAccessibleInLogicalDecoding(rel));
 		hy_change_begin(&change, rel);
-		hy_change_read(&change, run.block, run.slot, &now);
 		/* somebody else may have taken it, or its directory page may have moved; then we read again */
-		if (change.meta.moves != moves || memcmp(&now, &run.entry, sizeof(now)) != 0)
+		if (change.meta.moves != moves || !hy_change_is(&change, &run))
 		{
 			hy_change_end(&change);
 			continue;
@@ -169,11 +167,23 @@ reserve_free(Relation rel, uint32 pages, BlockNumber start, const HyOwner *owner
 		hy_change_commit(&change, HY_REC_RESERVE, run.block, slots, entries, count);
 		hy_change_end(&change);
 		reserved->kind = HY_RUN_FREE;
-		reserved->entry = entries[0];
-		reserved->block = run.block;
-		reserved->slot = run.slot;
+		reserved->dir = run;
+		reserved->dir.entry = entries[0];
 		return true;
 	}
+}
+
+/* make the reserved slot's entry that of a run whose pages are not ours yet, and end the change */
+static void
+log_reservation(HyChange *change, BlockNumber start, uint32 pages, const HyOwner *owner,
+				HyReserved *reserved)
+{
+	init_entry(&reserved->dir.entry, change, owner);
+	reserved->dir.entry.start = start;
+	reserved->dir.entry.pages = pages;
+	hy_change_commit(change, HY_REC_RESERVE, reserved->dir.block, &reserved->dir.slot,
+					 &reserved->dir.entry, 1);
+	hy_change_end(change);
 }
 
 /*
@@ -190,15 +200,15 @@ reserve_end(Relation rel, uint32 pages, BlockNumber directory, const HyOwner *ow
 	hy_change_begin(&change, rel);
 	if (directory != InvalidBlockNumber)
 	{
-		reserved->block = directory;
-		if (!hy_change_find_empty_on(&change, directory, &reserved->slot))
+		reserved->dir.block = directory;
+		if (!hy_change_find_empty_on(&change, directory, &reserved->dir.slot))
 		{
 			hy_change_end(&change);
 			return false;
 		}
 	}
 	else
-		while (!hy_change_find_empty(&change, &reserved->block, &reserved->slot))
+		while (!hy_change_find_empty(&change, &reserved->dir.block, &reserved->dir.slot))
 		{
 			hy_change_end(&change);
 			hy_directory_extend(rel);
@@ -211,12 +221,7 @@ reserve_end(Relation rel, uint32 pages, BlockNumber directory, const HyOwner *ow
 						errmsg("cannot extend table \"%s\" beyond %u blocks",
 							   RelationGetRelationName(rel), (uint32) HY_COLD_BLOCK),
 						errhint("Partition the table.")));
-	init_entry(&reserved->entry, &change, owner);
-	reserved->entry.start = start;
-	reserved->entry.pages = pages;
-	hy_change_commit(&change, HY_REC_RESERVE, reserved->block, &reserved->slot, &reserved->entry,
-					 1);
-	hy_change_end(&change);
+	log_reservation(&change, start, pages, owner, reserved);
 	return true;
 }
 
@@ -279,7 +284,7 @@ hy_set_all_visible(Relation rel, BlockNumber start, uint32 pages)
 Buffer
 hy_run_page(Relation rel, const HyReserved *reserved, uint32 i)
 {
-	BlockNumber block = reserved->entry.start + i;
+	BlockNumber block = reserved->dir.entry.start + i;
 	Buffer buffer;
 
 	switch (reserved->kind)
@@ -310,13 +315,13 @@ hy_run_page(Relation rel, const HyReserved *reserved, uint32 i)
 static void
 fill_run(Relation rel, const HyReserved *reserved, const char *stream, Size bytes)
 {
-	for (uint32 i = 0; i < reserved->entry.pages; i++)
+	for (uint32 i = 0; i < reserved->dir.entry.pages; i++)
 	{
 		Buffer buffer;
 
 		CHECK_FOR_INTERRUPTS();
 		buffer = hy_run_page(rel, reserved, i);
-		fill_page(rel, buffer, &reserved->entry, i, stream, bytes);
+		fill_page(rel, buffer, &reserved->dir.entry, i, stream, bytes);
 		UnlockReleaseBuffer(buffer);
 		STOP_POINT("hybrid_page_added");
 	}
@@ -337,7 +342,7 @@ hy_end_filling(Relation rel, const HyReserved *reserved)
 {
 	if (reserved->kind == HY_RUN_ADDED)
 		UnlockRelationForExtension(rel, ExclusiveLock);
-	hy_set_all_visible(rel, reserved->entry.start, reserved->entry.pages);
+	hy_set_all_visible(rel, reserved->dir.entry.start, reserved->dir.entry.pages);
 }
 
 bool
@@ -361,37 +366,33 @@ hy_reserve_at(Relation rel, BlockNumber start, uint32 pages, bool hot, const HyO
 			start < dir->entries[i].entry.start + dir->entries[i].entry.pages)
 			return false;
 	hy_change_begin(&change, rel);
-	if (!hy_change_find_empty(&change, &reserved->block, &reserved->slot))
+	if (!hy_change_find_empty(&change, &reserved->dir.block, &reserved->dir.slot))
 	{
 		/* not by a new page at the end of the file, which is what is to be given back; but runs moved before have left neighbours */
 		hy_change_end(&change);
 		hy_merge_free(rel);
 		hy_change_begin(&change, rel);
-		if (!hy_change_find_empty(&change, &reserved->block, &reserved->slot))
+		if (!hy_change_find_empty(&change, &reserved->dir.block, &reserved->dir.slot))
 		{
 			hy_change_end(&change);
 			return false;
 		}
 	}
 	reserved->kind = HY_RUN_HOT;
-	init_entry(&reserved->entry, &change, owner);
-	reserved->entry.start = start;
-	reserved->entry.pages = pages;
-	hy_change_commit(&change, HY_REC_RESERVE, reserved->block, &reserved->slot, &reserved->entry,
-					 1);
-	hy_change_end(&change);
+	log_reservation(&change, start, pages, owner, reserved);
 	return true;
 }
 
 void
-hy_put_page(Relation rel, Buffer buffer, const RgPageHeader *header, const char *payload)
+hy_put_page(Relation rel, Buffer buffer, const char *copy)
 {
+	const RgPageHeader *header = hy_page_header(copy);
 	char *page = (char *) BufferGetPage(buffer);
 
 	START_CRIT_SECTION();
 	hy_page_init(page, (RgPageKind) header->kind, header->index, header->group_id);
 	memcpy(page + RG_PAGE_HEADER_OFF, header, sizeof(*header));
-	memcpy(page + RG_PAGE_PAYLOAD_OFF, payload, RG_PAGE_PAYLOAD);
+	memcpy(page + RG_PAGE_PAYLOAD_OFF, copy + RG_PAGE_PAYLOAD_OFF, RG_PAGE_PAYLOAD);
 	MarkBufferDirty(buffer);
 	if (RelationNeedsWAL(rel))
 		log_newpage_buffer(buffer, true);
@@ -399,17 +400,26 @@ hy_put_page(Relation rel, Buffer buffer, const RgPageHeader *header, const char 
 }
 
 void
+hy_put_root(Relation rel, BlockNumber block, const char *copy)
+{
+	Buffer buffer = ReadBuffer(rel, block);
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	hy_put_page(rel, buffer, copy);
+	UnlockReleaseBuffer(buffer);
+}
+
+void
 hy_reserve_undo(Relation rel, const HyReserved *reserved, uint32 written)
 {
-	bool whole = (reserved->entry.flags & HY_FLAG_WHOLE) != 0;
-	uint32 pages = whole ? reserved->entry.pages : written;
+	bool whole = (reserved->dir.entry.flags & HY_FLAG_WHOLE) != 0;
+	uint32 pages = whole ? reserved->dir.entry.pages : written;
 	HyChange change;
-	HyEntry entry;
+	HyEntry entry = reserved->dir.entry;
 
 	hy_change_begin(&change, rel);
-	hy_change_read(&change, reserved->block, reserved->slot, &entry);
-	if (memcmp(&entry, &reserved->entry, sizeof(entry)) != 0)
-		hy_corrupted(rel, reserved->block, "directory entry of a reserved run has changed");
+	if (!hy_change_is(&change, &reserved->dir))
+		hy_corrupted(rel, reserved->dir.block, "directory entry of a reserved run has changed");
 	if (pages > 0)
 		hy_make_free(&entry, pages);
 	else
@@ -420,7 +430,7 @@ hy_reserve_undo(Relation rel, const HyReserved *reserved, uint32 written)
 	change.meta.free_pages += pages;
 	if (!whole)
 		change.meta.opaque_pages += pages;
-	hy_change_commit(&change, HY_REC_VACUUM, reserved->block, &reserved->slot, &entry, 1);
+	hy_change_commit(&change, HY_REC_VACUUM, reserved->dir.block, &reserved->dir.slot, &entry, 1);
 	hy_change_end(&change);
 }
 
@@ -431,12 +441,12 @@ begin_publication(Relation rel, const HyReserved *reserved, HyChange *change)
 	HyEntry now;
 
 	hy_change_begin(change, rel);
-	hy_change_read(change, reserved->block, reserved->slot, &now);
-	if (now.state != HY_LOADING || now.group_id != reserved->entry.group_id)
+	hy_change_read(change, reserved->dir.block, reserved->dir.slot, &now);
+	if (now.state != HY_LOADING || now.group_id != reserved->dir.entry.group_id)
 		elog(ERROR, "row group " UINT64_FORMAT " of table \"%s\" is not being loaded any more",
-			 reserved->entry.group_id, RelationGetRelationName(rel));
+			 reserved->dir.entry.group_id, RelationGetRelationName(rel));
 	if (!(now.flags & HY_FLAG_WHOLE))
-		change->meta.opaque_pages += reserved->entry.pages;
+		change->meta.opaque_pages += reserved->dir.entry.pages;
 }
 
 /* step 3 */
@@ -445,7 +455,7 @@ publish(Relation rel, HyReserved *reserved, const char *stream, const HyOwner *o
 {
 	const RgHeader *header = (const RgHeader *) stream;
 	const ColDesc *columns = (const ColDesc *) (stream + sizeof(RgHeader));
-	HyEntry *entry = &reserved->entry;
+	HyEntry *entry = &reserved->dir.entry;
 	HyChange change;
 
 	begin_publication(rel, reserved, &change);
@@ -468,7 +478,7 @@ publish(Relation rel, HyReserved *reserved, const char *stream, const HyOwner *o
 		note_xid(&change.meta, owner->xmin);
 	hy_meta_count_group(&change.meta, entry, 1);
 	hy_meta_count_columns(&change.meta, columns, header->natts, 1);
-	hy_change_commit(&change, HY_REC_PUBLISH, reserved->block, &reserved->slot, entry, 1);
+	hy_change_commit(&change, HY_REC_PUBLISH, reserved->dir.block, &reserved->dir.slot, entry, 1);
 	hy_change_end(&change);
 }
 
@@ -493,7 +503,7 @@ hy_write_stream(Relation rel, char *stream, Size bytes, const HyReserved *reserv
 {
 	RgHeader *header = (RgHeader *) stream;
 
-	header->group_id = reserved->entry.group_id;
+	header->group_id = reserved->dir.entry.group_id;
 	header->crc = 0;
 	header->crc = column_crc(stream, header->header_bytes);
 	fill_run(rel, reserved, stream, bytes);
@@ -514,7 +524,7 @@ hy_write_group(Relation rel, char *stream, Size bytes, const HyOwner *owner)
 	STOP_POINT("hybrid_pages_written");
 
 	publish(rel, &reserved, stream, owner);
-	return reserved.entry;
+	return reserved.dir.entry;
 }
 
 void
@@ -524,7 +534,7 @@ hy_write_map(Relation rel, const HyEntry *group, uint32 offset)
 	HyOwner owner = { .xmin = xid, .writer = xid, .group_id = group->group_id };
 	uint32 pages = (hy_span(group) + COL_VECTOR_ROWS - 1) / COL_VECTOR_ROWS;
 	HyReserved reserved;
-	HyEntry *entry = &reserved.entry;
+	HyEntry *entry = &reserved.dir.entry;
 	HyChange change;
 	HyPatch patch;
 	Buffer root;
@@ -567,7 +577,7 @@ hy_write_map(Relation rel, const HyEntry *group, uint32 offset)
 	}
 	else
 		hy_change_add(&change, root, &patch);
-	hy_change_commit(&change, HY_REC_MAP, reserved.block, &reserved.slot, entry, 1);
+	hy_change_commit(&change, HY_REC_MAP, reserved.dir.block, &reserved.dir.slot, entry, 1);
 	UnlockReleaseBuffer(root);
 	hy_change_end(&change);
 	STOP_POINT("hybrid_map_published");

@@ -9,7 +9,7 @@
 #include "storage/buf.h"
 #include "utils/relcache.h"
 
-#include "hybrid/hybrid_format.h"
+#include "hybrid/hybrid_directory.h"
 
 /* who writes: the entry's xmin and cmin */
 typedef struct HyOwner
@@ -60,9 +60,7 @@ typedef enum HyRunKind
 typedef struct HyReserved
 {
 	HyRunKind kind;
-	HyEntry entry;
-	BlockNumber block;
-	uint32 slot;
+	HyDirEntry dir;
 } HyReserved;
 
 /*
@@ -91,9 +89,11 @@ extern Buffer hy_run_page(Relation rel, const HyReserved *reserved, uint32 i);
 /* all pages of the run are there */
 extern void hy_end_filling(Relation rel, const HyReserved *reserved);
 
-/* make a locked page an opaque one with this header and payload, and log it whole */
-extern void hy_put_page(Relation rel, Buffer buffer, const RgPageHeader *header,
-						const char *payload);
+/* make a locked page an opaque one with the header and payload of `copy`, and log it whole */
+extern void hy_put_page(Relation rel, Buffer buffer, const char *copy);
+
+/* the same for the root of a row map that nobody can see yet, which may have a record of its own */
+extern void hy_put_root(Relation rel, BlockNumber block, const char *copy);
 
 /* give a reserved run back, of which the first `written` pages are opaque by now */
 extern void hy_reserve_undo(Relation rel, const HyReserved *reserved, uint32 written);
