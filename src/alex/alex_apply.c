@@ -650,6 +650,8 @@ apply_tree(char *page, AlexOp code, const char *p, uint32 len)
 			return true;
 		case ALEX_OP_HALF_DEAD:
 			return alex_apply_half_dead(page, p, len);
+		case ALEX_OP_MERGED:
+			return len == 0 && alex_apply_merged(page);
 		case ALEX_OP_DELETED:
 			return alex_apply_deleted(page, p, len);
 		case ALEX_OP_SET_LOW:

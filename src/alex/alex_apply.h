@@ -33,7 +33,8 @@ typedef enum AlexOp
 	ALEX_OP_DELETED = 14,	/* u64 safexid */
 	ALEX_OP_SET_LOW = 15,	/* u8 infinite, low fence; inner page: plan of all its entries */
 	ALEX_OP_SET_RIGHT = 16, /* u32 right */
-	ALEX_OP_UNLINK = 17		/* inner: u32 number, u32 child that goes, u32 its heir, plan */
+	ALEX_OP_UNLINK = 17,	/* inner: u32 number, u32 child that goes, u32 its heir, plan */
+	ALEX_OP_MERGED = 18		/* leaf, whose entries its right sibling has now: nothing */
 } AlexOp;
 
 /* directory slots added when the directory is full at a seal; redo relies on it: never change */
@@ -70,6 +71,7 @@ extern uint32 alex_op_split_left(char *dst, const AlexPlan *plan, AlexForm form,
 extern uint32 alex_op_set_left(char *dst, uint32 left);
 extern uint32 alex_op_set_right(char *dst, uint32 right);
 extern uint32 alex_op_half_dead(char *dst, uint32 top);
+extern uint32 alex_op_merged(char *dst);
 extern uint32 alex_op_deleted(char *dst, uint64 safexid);
 /* plan: of an inner page, with its first separator lowered; NULL on a leaf */
 extern uint32 alex_op_set_low(char *dst, const AlexPlan *plan, AlexForm form, bool infinite,

@@ -261,6 +261,13 @@ alex_op_half_dead(char *dst, uint32 top)
 }
 
 uint32
+alex_op_merged(char *dst)
+{
+	dst[0] = ALEX_OP_MERGED;
+	return 1;
+}
+
+uint32
 alex_op_deleted(char *dst, uint64 safexid)
 {
 	dst[0] = ALEX_OP_DELETED;

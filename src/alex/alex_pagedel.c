@@ -1,9 +1,9 @@
 /*
  * alex_pagedel.c
- *		Deleting empty pages: README.md, "Page deletion".
+ *		Deleting empty leaves and merging sparse ones: README.md, "Page deletion".
  *
- * Two steps, each complete in itself.  First the leaf loses its downlink and its range: one
- * record gives both to its right sibling.  Then it is unlinked from its siblings
+ * Two steps, each complete in itself.  First the leaf loses its downlink, its range, and its entries if
+ * it has any: one record gives them to its right sibling.  Then it is unlinked from its siblings
  * and stamped with the next xid.  Only VACUUM does this, so no two deletions meet.
  */
 #include "postgres.h"
@@ -16,6 +16,7 @@
 
 #include "alex/alex_apply.h"
 #include "alex/alex_buf.h"
+#include "alex/alex_options.h"
 #include "alex/alex_pagedel.h"
 #include "alex/alex_unlink.h"
 #include "alex/alex_wal.h"
@@ -26,6 +27,11 @@
 static AlexPlan pagedel_plan;
 static char op_parent[ALEX_OP_BYTES_MAX];
 static char op_inner_right[ALEX_OP_BYTES_MAX];
+static char op_merged[BLCKSZ + 64];
+static char merged_image[BLCKSZ + 16] __attribute__((aligned(8)));
+
+/* bytes that a merged leaf takes at most: one filled to the brim would be split by the next few inserts */
+#define MERGE_PERCENT_MAX 90
 
 /* a page with these flags stays as it is, and so does what depends on it */
 #define BUSY_FLAGS (ALEX_ROOT | ALEX_INCOMPLETE_SPLIT | ALEX_HALF_DEAD | ALEX_DELETED)
@@ -224,6 +230,156 @@ alex_delete_page(Relation rel, Buffer leaf)
 		return 0;
 	UnlockReleaseBuffer(leaf);
 	STOP_POINT("alex_half_dead");
+	return alex_finish_deletion(rel, block);
+}
+
+/* ---- merging ---- */
+
+uint32
+alex_used_bytes(const char *page)
+{
+	const PageHeaderData *header = (const PageHeaderData *) page;
+
+	return ALEX_PAGE_ROOM(alex_page_form(page)) - (uint32) (header->pd_upper - header->pd_lower);
+}
+
+uint32
+alex_merge_room(Relation rel, const char *page)
+{
+	uint32 percent = Min((uint32) alex_fillfactor(rel), MERGE_PERCENT_MAX);
+
+	return ALEX_PAGE_ROOM(alex_page_form(page)) * percent / 100;
+}
+
+/* append the page's entries to the plan's stream, without those that are removed, and without hints: they go into WAL */
+static void
+add_entries(Relation rel, Buffer buf)
+{
+	AlexPlan *plan = &pagedel_plan;
+	int n = alex_page_decode(alex_page(buf), NULL, plan->stream + plan->nstream, NULL);
+	int end = plan->nstream + n;
+
+	if (n < 0)
+		om_index_corrupted(rel, BufferGetBlockNumber(buf), "page cannot be decoded");
+	for (int i = plan->nstream; i < end; i++)
+		if (!(plan->stream[i].flags & ALEX_ITEM_REMOVED))
+		{
+			plan->stream[plan->nstream] = plan->stream[i];
+			plan->stream[plan->nstream++].flags = 0;
+		}
+}
+
+/*
+ * One page is made of two, and both are overwritten: what is damaged on one must not spoil the other.  ncut: entries of the leaf.
+ */
+static void
+check_merged(Relation rel, Buffer leaf, Buffer heir, int ncut)
+{
+	const AlexPlan *plan = &pagedel_plan;
+	const char *page = alex_page(heir);
+	AlexRawEntry cut = alex_page_low(page);
+	bool ok = alex_opaque(page)->keybytes == alex_opaque(alex_page(leaf))->keybytes &&
+			  alex_opaque(page)->natts == alex_opaque(alex_page(leaf))->natts;
+
+	for (int i = 0; i < plan->nstream && ok; i++)
+	{
+		const AlexItem *item = &plan->stream[i];
+
+		ok = (i == 0 || alex_less(item[-1].key, item[-1].tag, item->key, item->tag)) &&
+			 alex_less(item->key, item->tag, cut.key, cut.tag) == (i < ncut);
+	}
+	if (ok && ncut > 0)
+		ok = !alex_page_below(alex_page(leaf), plan->stream[0].key, plan->stream[0].tag);
+	if (ok && plan->nstream > ncut)
+	{
+		const AlexItem *last = &plan->stream[plan->nstream - 1];
+
+		ok = !alex_page_beyond(page, last->key, last->tag);
+	}
+	if (!ok)
+		om_index_corrupted(rel, BufferGetBlockNumber(leaf),
+						   "entries are not in order, or outside of the page's range");
+}
+
+/* make the page of both leaves' entries, with the range of both; false: they do not fit */
+static bool
+make_merged(Relation rel, Buffer leaf, Buffer heir)
+{
+	const char *page = alex_page(heir);
+	AlexForm form = alex_page_form(page);
+	AlexPlan *plan = &pagedel_plan;
+	AlexRawEntry low = low_of(leaf);
+	AlexRawEntry high = alex_page_high(page);
+	int ncut;
+
+	/* all that is allowed: leaves that were filled in order have so many.  And what the stream holds. */
+	if (alex_page_entries(alex_page(leaf)) + alex_page_entries(page) >
+		(uint32) alex_leaf_entries(rel))
+		return false;
+	plan->nstream = plan->count = 0;
+	add_entries(rel, leaf);
+	ncut = plan->nstream;
+	add_entries(rel, heir);
+	check_merged(rel, leaf, heir, ncut);
+	if (plan->nstream == 0 || !alex_plan_items(plan, 0, plan->nstream, form) ||
+		plan->bytes > alex_merge_room(rel, page))
+		return false;
+	alex_page_init(merged_image, ALEX_KIND_LEAF, 0, alex_opaque(page)->keybytes,
+				   alex_opaque(page)->natts);
+	alex_opaque(merged_image)->left = alex_opaque(page)->left;
+	alex_opaque(merged_image)->right = alex_opaque(page)->right;
+	if (!low_infinite(leaf))
+		alex_page_set_low(merged_image, low.key, low.tag);
+	if (!(alex_opaque(page)->flags & ALEX_HIGH_INF))
+		alex_page_set_high(merged_image, high.key, high.tag);
+	if (!alex_assemble(merged_image, NULL, plan, 0, plan->count))
+		om_index_corrupted(rel, BufferGetBlockNumber(heir), "entries cannot be packed");
+	return true;
+}
+
+uint32
+alex_merge_page(Relation rel, Buffer leaf, BlockNumber heir_block, uint32 *used)
+{
+	BlockNumber block = BufferGetBlockNumber(leaf);
+	AlexRawEntry low = low_of(leaf);
+	Buffer heir;
+	Buffer parent;
+	uint32 parent_len = 0;
+
+	if (alex_opaque(alex_page(leaf))->right != heir_block)
+		return 0;
+	heir = lock_heir(rel, leaf);
+	if (!BufferIsValid(heir))
+		return 0;
+	if (make_merged(rel, leaf, heir))
+	{
+		uint32 merged_len = alex_op_init(op_merged, merged_image);
+
+		/* an only child would take the parent with it, which is a page more than a record holds */
+		parent = alex_descend(rel, 1, low.key, low.tag, false, BUFFER_LOCK_EXCLUSIVE, true);
+		parent_len = unlink_op(rel, parent, find_child(rel, parent, block, low), heir);
+		if (parent_len > 0)
+		{
+			char op_leaf[16];
+			OmWal wal;
+
+			PredicateLockPageCombine(rel, block, heir_block);
+			om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_MERGE);
+			/* redo waits as we do for scans that still look at its entries */
+			om_wal_add(&wal, leaf, OM_WAL_TRY_FIRST | OM_WAL_CLEANUP, op_leaf,
+					   alex_op_merged(op_leaf));
+			om_wal_add(&wal, heir, OM_WAL_INIT, op_merged, merged_len);
+			om_wal_add(&wal, parent, OM_WAL_TRY_FIRST, op_parent, parent_len);
+			om_wal_commit(&wal);
+			*used = alex_used_bytes(alex_page(heir));
+		}
+		UnlockReleaseBuffer(parent);
+	}
+	UnlockReleaseBuffer(heir);
+	if (parent_len == 0)
+		return 0;
+	UnlockReleaseBuffer(leaf);
+	STOP_POINT("alex_merged");
 	return alex_finish_deletion(rel, block);
 }
 

@@ -1,6 +1,6 @@
 /*
  * alex_pagedel.h
- *		Deleting empty pages: README.md, "Page deletion".
+ *		Deleting empty leaves and merging sparse ones: README.md, "Page deletion".
  */
 #ifndef ALEX_PAGEDEL_H
 #define ALEX_PAGEDEL_H
@@ -18,6 +18,23 @@
  * locked.  For VACUUM: one process at a time.
  */
 extern uint32 alex_delete_page(Relation rel, Buffer leaf);
+
+/*
+ * alex_used_bytes --- what a leaf's entries take, of alex_merge_room(), in all.  Two leaves
+ * that take no more together are worth an alex_merge_page.
+ */
+extern uint32 alex_used_bytes(const char *page);
+extern uint32 alex_merge_room(Relation rel, const char *page);
+
+/*
+ * alex_merge_page --- give the entries of a leaf to its right sibling, and take the leaf out of
+ * the tree.
+ *
+ * leaf: locked for cleanup, live.  heir: the right sibling must be this one.  Nothing that VACUUM has still to come to
+ * may be among their entries.  Returns and leaves the locks as alex_delete_page does; *used: what is used
+ * of the heir then.  For VACUUM: one process at a time.
+ */
+extern uint32 alex_merge_page(Relation rel, Buffer leaf, BlockNumber heir, uint32 *used);
 
 /*
  * alex_finish_deletion --- unlink a half-dead leaf, and the parent that goes with it,

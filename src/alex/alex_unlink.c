@@ -12,6 +12,9 @@
 #include "alex/alex_apply.h"
 #include "alex/alex_unlink.h"
 
+/* InvalidBlockNumber: no parent goes with the leaf */
+#define NO_PARENT 0xFFFFFFFFU
+
 int
 alex_unlink_edit(AlexItem *items, int n, int i)
 {
@@ -42,20 +45,36 @@ empty_page(char *page)
 	o->blocks_end = (uint16) dir;
 }
 
-bool
-alex_apply_half_dead(char *page, const char *p, uint32 len)
+/* the leaf becomes half-dead and empty; top: the parent that goes with it, or none */
+static bool
+make_half_dead(char *page, uint32 top)
 {
 	AlexPageOpaque *o = alex_opaque(page);
-	uint32 top;
 
-	if (len != 4 || o->kind != ALEX_KIND_LEAF || alex_page_entries(page) != o->nremoved ||
+	if (o->kind != ALEX_KIND_LEAF ||
 		(o->flags & (ALEX_ROOT | ALEX_INCOMPLETE_SPLIT | ALEX_DELETED | ALEX_HIGH_INF)))
 		return false;
-	memcpy(&top, p, 4);
 	empty_page(page);
 	o->safexid = top;
 	o->flags |= ALEX_HALF_DEAD;
 	return true;
+}
+
+bool
+alex_apply_half_dead(char *page, const char *p, uint32 len)
+{
+	uint32 top;
+
+	if (len != 4 || alex_page_entries(page) != alex_opaque(page)->nremoved)
+		return false;
+	memcpy(&top, p, 4);
+	return make_half_dead(page, top);
+}
+
+bool
+alex_apply_merged(char *page)
+{
+	return !(alex_opaque(page)->flags & ALEX_HALF_DEAD) && make_half_dead(page, NO_PARENT);
 }
 
 bool

@@ -19,6 +19,7 @@ extern void alex_lower_first(AlexItem *items, AlexKey key, uint64 tag);
 
 /* ops, as for alex_apply; plan and image are scratch (image: BLCKSZ + 16 bytes) */
 extern bool alex_apply_half_dead(char *page, const char *p, uint32 len);
+extern bool alex_apply_merged(char *page);
 extern bool alex_apply_deleted(char *page, const char *p, uint32 len);
 extern bool alex_apply_set_low(char *page, const char *p, uint32 len, AlexPlan *plan, char *image);
 extern bool alex_apply_unlink(char *page, const char *p, uint32 len, AlexPlan *plan, char *image);

@@ -50,10 +50,19 @@ typedef struct BatchLeaf
 	AlexRawEntry high;
 	bool high_infinite;
 	AlexRawEntry last; /* if so, and if there are entries: no entry copied comes behind this */
+	uint32 used;	   /* bytes */
 	uint32 asked;	   /* entries asked about */
 	uint32 ndead;	   /* of these, those that go */
 	uint32 dead_at;	   /* the first of these in batch->dead */
 } BatchLeaf;
+
+/* a leaf whose dead entries are gone */
+typedef struct DoneLeaf
+{
+	BlockNumber block;
+	uint32 used; /* alex_used_bytes, as last seen */
+	bool empty;	 /* or so it seemed */
+} DoneLeaf;
 
 struct AlexBatch
 {
@@ -65,10 +74,11 @@ struct AlexBatch
 	Question *other; /* scratch of the same size */
 	uint32 count;
 	uint32 room;
-	Question *dead;		/* by leaf */
-	BlockNumber *empty; /* leaves to be deleted, in key order */
-	uint32 nempty;
-	uint32 empty_room;
+	Question *dead; /* by leaf */
+	DoneLeaf *done; /* in key order; between batches the last one that is left */
+	uint32 ndone;
+	uint32 done_room;
+	uint32 merge_room; /* bytes of two leaves that are worth merging */
 };
 
 /* by entry number */
@@ -88,8 +98,8 @@ alex_batch_create(AlexVacuum *v)
 	batch->room = (uint32) Max(Min(room, BATCH_ENTRIES_MAX), ALEX_ITEMS_MAX);
 	batch->questions = (Question *) palloc(batch->room * sizeof(Question));
 	batch->other = (Question *) palloc(batch->room * sizeof(Question));
-	batch->empty_room = BATCH_LEAVES_MAX;
-	batch->empty = (BlockNumber *) palloc(batch->empty_room * sizeof(BlockNumber));
+	batch->done_room = BATCH_LEAVES_MAX + 1;
+	batch->done = (DoneLeaf *) palloc(batch->done_room * sizeof(DoneLeaf));
 	return batch;
 }
 
@@ -98,7 +108,7 @@ alex_batch_free(AlexBatch *batch)
 {
 	pfree(batch->questions);
 	pfree(batch->other);
-	pfree(batch->empty);
+	pfree(batch->done);
 	pfree(batch);
 }
 
@@ -167,6 +177,8 @@ alex_batch_add(AlexBatch *batch, Buffer buf)
 	}
 	leaf->asked = batch->count - first;
 	leaf->ndead = 0;
+	leaf->used = alex_used_bytes(page);
+	batch->merge_room = alex_merge_room(batch->rel, page);
 	batch->nleaves++;
 }
 
@@ -264,17 +276,17 @@ ask(AlexBatch *batch)
 
 /* ---- deleting ---- */
 
-/* a leaf without live entries, or so it seemed */
 static void
-note_empty(AlexBatch *batch, BlockNumber block)
+note_done(AlexBatch *batch, BlockNumber block, uint32 used, bool empty)
 {
-	if (batch->nempty == batch->empty_room)
+	DoneLeaf leaf = { block, used, empty };
+
+	if (batch->ndone == batch->done_room)
 	{
-		batch->empty_room *= 2;
-		batch->empty =
-			(BlockNumber *) repalloc(batch->empty, batch->empty_room * sizeof(BlockNumber));
+		batch->done_room *= 2;
+		batch->done = (DoneLeaf *) repalloc(batch->done, batch->done_room * sizeof(DoneLeaf));
 	}
-	batch->empty[batch->nempty++] = block;
+	batch->done[batch->ndone++] = leaf;
 }
 
 /* delete entries of a page locked for cleanup */
@@ -334,8 +346,7 @@ delete_by_tid(AlexBatch *batch, const BatchLeaf *leaf, Buffer buf)
 	}
 	batch->v->stats->num_index_tuples += live;
 	delete_drops(batch, buf, drops, count);
-	if (live == 0)
-		note_empty(batch, BufferGetBlockNumber(buf));
+	note_done(batch, BufferGetBlockNumber(buf), alex_used_bytes(alex_page(buf)), live == 0);
 }
 
 /* the page right of one locked for cleanup, which is released, locked likewise */
@@ -427,13 +438,19 @@ delete_dead(AlexBatch *batch, const BatchLeaf *leaf)
 		bitmap_set(drops, number);
 	}
 	delete_drops(batch, buf, drops, leaf->ndead);
-	if (leaf->ndead == leaf->asked)
-		note_empty(batch, leaf->block);
+	note_done(batch, leaf->block, alex_used_bytes(alex_page(buf)), leaf->ndead == leaf->asked);
 	UnlockReleaseBuffer(buf);
 }
 
-/* delete a leaf, if it is empty still */
 static void
+count_deleted(AlexBatch *batch, BlockNumber block, uint32 deleted)
+{
+	batch->v->stats->pages_newly_deleted += deleted;
+	batch->v->live -= block < batch->v->nblocks;
+}
+
+/* delete a leaf, if it is empty still */
+static bool
 delete_empty(AlexBatch *batch, BlockNumber block, AlexEdge *edge)
 {
 	AlexVacuum *v = batch->v;
@@ -457,15 +474,61 @@ delete_empty(AlexBatch *batch, BlockNumber block, AlexEdge *edge)
 	if (deleted == 0)
 	{
 		UnlockReleaseBuffer(buf);
-		return;
+		return false;
 	}
-	v->stats->pages_newly_deleted += deleted;
-	v->live -= block < v->nblocks;
+	count_deleted(batch, block, deleted);
 	/* the leaf that began where this one ended begins where it began */
 	if (high.key == edge->fence.key && high.tag == edge->fence.tag)
 	{
 		edge->fence = low;
 		edge->infinite = low_infinite;
+	}
+	return true;
+}
+
+/* give the entries of a leaf to the next one, if it can be locked for cleanup at once */
+static void
+merge(AlexBatch *batch, const DoneLeaf *leaf, DoneLeaf *next)
+{
+	Buffer buf;
+	uint32 deleted;
+
+	om_vacuum_delay_point();
+	buf = ReadBufferExtended(batch->rel, MAIN_FORKNUM, leaf->block, RBM_NORMAL,
+							 batch->v->info->strategy);
+	if (!ConditionalLockBufferForCleanup(buf))
+	{
+		ReleaseBuffer(buf);
+		return;
+	}
+	alex_check_buf(batch->rel, buf, 0);
+	deleted = alex_merge_page(batch->rel, buf, next->block, &next->used);
+	if (deleted > 0)
+		count_deleted(batch, leaf->block, deleted);
+	else
+		UnlockReleaseBuffer(buf);
+}
+
+/*
+ * Delete what is empty, and merge what is sparse.  The last leaf waits for the next batch: the one to its right may have entries that
+ * have not been asked about.
+ */
+static void
+shrink(AlexBatch *batch, AlexEdge *edge)
+{
+	uint32 left = 0;
+
+	for (uint32 i = 0; i < batch->ndone; i++)
+		if (!batch->done[i].empty || !delete_empty(batch, batch->done[i].block, edge))
+			batch->done[left++] = batch->done[i];
+	for (uint32 i = 0; i + 1 < left; i++)
+		if (batch->done[i].used + batch->done[i + 1].used <= batch->merge_room)
+			merge(batch, &batch->done[i], &batch->done[i + 1]);
+	batch->ndone = Min(left, 1);
+	if (left > 0)
+	{
+		batch->done[0] = batch->done[left - 1];
+		batch->done[0].empty = false;
 	}
 }
 
@@ -474,19 +537,17 @@ alex_batch_flush(AlexBatch *batch, AlexEdge *edge)
 {
 	ask(batch);
 	STOP_POINT("alex_vacuum_asked");
-	batch->nempty = 0;
 	for (int i = 0; i < batch->nleaves; i++)
 	{
 		const BatchLeaf *leaf = &batch->leaves[i];
 
 		if (leaf->ndead > 0)
 			delete_dead(batch, leaf);
-		else if (leaf->asked == 0)
-			note_empty(batch, leaf->block);
+		else
+			note_done(batch, leaf->block, leaf->used, leaf->asked == 0);
 	}
 	batch->nleaves = 0;
 	batch->count = 0;
 	/* last, since it changes the fences and links of neighbours */
-	for (uint32 i = 0; i < batch->nempty; i++)
-		delete_empty(batch, batch->empty[i], edge);
+	shrink(batch, edge);
 }

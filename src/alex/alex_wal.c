@@ -54,6 +54,8 @@ alex_identify(uint8 record)
 			return "HALF_DEAD";
 		case ALEX_REC_UNLINK:
 			return "UNLINK";
+		case ALEX_REC_MERGE:
+			return "MERGE";
 	}
 	return "UNKNOWN";
 }
@@ -89,6 +91,8 @@ alex_op_name(uint8 op)
 			return "unmark removed";
 		case ALEX_OP_HALF_DEAD:
 			return "half-dead";
+		case ALEX_OP_MERGED:
+			return "merged";
 		case ALEX_OP_DELETED:
 			return "deleted";
 		case ALEX_OP_SET_LOW:

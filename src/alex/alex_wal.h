@@ -20,7 +20,8 @@ typedef enum AlexRecord
 	ALEX_REC_META = 8,	   /* meta: META_FLAG */
 	/* leaf: HALF_DEAD; right: SET_LOW; parent: UNLINK; or its right: SET_LOW, grandparent: UNLINK */
 	ALEX_REC_HALF_DEAD = 9,
-	ALEX_REC_UNLINK = 10 /* half-dead leaf; left: SET_RIGHT; page: DELETED; right: SET_LEFT */
+	ALEX_REC_UNLINK = 10, /* half-dead leaf; left: SET_RIGHT; page: DELETED; right: SET_LEFT */
+	ALEX_REC_MERGE = 11	  /* leaf: MERGED; right: INIT; parent: UNLINK */
 } AlexRecord;
 
 /* tell base/ about this module; once, in _PG_init */

@@ -90,6 +90,8 @@ om_wal_add(OmWal *wal, Buffer buffer, uint8 flags, const char *op, uint32 len)
 	block->op = op;
 	block->len = len;
 	block->image = NULL;
+	/* redo waits for pins: nobody who has one may wait for a lock that it holds already */
+	Assert(!(flags & OM_WAL_CLEANUP) || wal->count == 1);
 	/* XLogRegisterBufData's limit; it would be an error inside the critical section */
 	if (len > UINT16_MAX)
 		elog(ERROR, "WAL op of %u bytes is too long", len);
@@ -249,6 +251,9 @@ commit_generic(OmWal *wal)
 			module->zero_hints((char *) page);
 		if (block->image == NULL && !module->apply((char *) page, block->op, block->len))
 			apply_failed(wal, block);
+		/* its op has brought hints along */
+		if (init)
+			module->zero_hints((char *) page);
 		OM_PAGE_TAIL(page)->flags |= OM_PAGE_GENERIC;
 		memset((char *) page + page->pd_lower, 0, page->pd_upper - page->pd_lower);
 		check_page(module, (Page) page, ERROR);

@@ -103,6 +103,28 @@ ok($standby->log_contains('canceling statement due to conflict with recovery|ter
 	'preload: the cursor was in the way of that, too');
 eval { $session->quit };
 
+# And that of a merge, which takes entries from the leaf on which the scan stands, all of them of live rows.
+query(q{CREATE TABLE merged (id bigint, k bigint);
+	INSERT INTO merged SELECT i, i FROM generate_series(1, 1000) i;
+	CREATE INDEX merged_k ON merged USING alex (k) WITH (leaf_entries = 256, fillfactor = 100)});
+query('VACUUM ANALYZE merged');
+query('ALTER INDEX merged_k SET (leaf_entries = 1024); DELETE FROM merged WHERE id = 999');
+$primary->wait_for_catchup($standby);
+$session = $standby->background_psql('postgres', on_error_stop => 0);
+$session->query_safe("$SETTINGS BEGIN; DECLARE c CURSOR FOR SELECT k FROM merged WHERE k > 0 ORDER BY k");
+is($session->query_safe('FETCH 2 FROM c'), "1\n2", 'preload: a cursor on a leaf to be merged');
+$log = -s $standby->logfile;
+my $leaves = query(q{SELECT pages FROM omendb.alex_stats('merged_k') WHERE level = 0});
+query('VACUUM (INDEX_CLEANUP ON) merged');
+cmp_ok(query(q{SELECT pages FROM omendb.alex_stats('merged_k') WHERE level = 0}), '<', $leaves, 'preload: leaves have been merged');
+$primary->wait_for_catchup($standby);
+eval { $session->query('MOVE ALL FROM c') };
+ok($standby->log_contains('canceling statement due to conflict with recovery|terminating connection due to conflict with recovery', $log),
+	'preload: the cursor was in the way of the merge');
+eval { $session->quit };
+is($standby->safe_psql('postgres', "$SETTINGS SELECT count(*), sum(k) FROM (SELECT k FROM merged WHERE k > 0 ORDER BY k) s"),
+	'999|499501', 'preload: same rows after it');
+
 # a prepared plan and a running scan, both older than the first change by Generic WAL
 my $prepared = $standby->background_psql('postgres', on_error_stop => 0);
 $prepared->query_safe("$SETTINGS SET plan_cache_mode = force_generic_plan; PREPARE p AS $SUMS");

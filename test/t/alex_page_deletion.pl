@@ -1,4 +1,4 @@
-# Page deletion: crashes and errors between its records, a standby that replays it, pages used again.
+# Page deletion and merging: crashes and errors between its records, a standby that replays it, pages used again.
 use strict;
 use warnings;
 
@@ -20,7 +20,9 @@ my %tables = (
 my %deletes = (
 	left => 'k < 0',
 	middle => 'k BETWEEN -3000000000000000000 AND 6000000000000000000',
-	right => 'k > 0');
+	right => 'k > 0',
+	# leaves no leaf empty
+	most => 'id % 10 <> 7');
 
 sub make_table
 {
@@ -135,6 +137,8 @@ for my $mode (modes())
 		vacuum_until($action, 'alex_page_unlinked', 'flat', 'middle');
 		vacuum_until($action, 'alex_half_dead', 'flat', 'right') if $action eq 'crash';
 		vacuum_until($action, 'alex_parent_unlinked', 'deep', 'left');
+		vacuum_until($action, 'alex_merged', 'flat', 'most');
+		vacuum_until($action, 'alex_page_unlinked', 'deep', 'most');
 	}
 	unlike(slurp_file($node->logfile), qr/PANIC|TRAP:/, "$mode: no complaint in the server's log");
 	$node->stop;
@@ -151,6 +155,7 @@ for my $mode (modes())
 	$standby->start;
 	vacuum_until('error', 'alex_half_dead', 'flat', 'left');
 	vacuum_until('error', 'alex_parent_unlinked', 'deep', 'middle');
+	vacuum_until('error', 'alex_merged', 'flat', 'most');
 	recycling($mode);
 
 	make_table('deep');

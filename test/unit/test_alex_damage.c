@@ -281,7 +281,7 @@ damaged_ops(const Sample *s, uint32 rounds)
 
 		for (uint32 k = 0; k < len; k++)
 			bytes[k] = (char) unit_random();
-		bytes[0] = (char) unit_random_below(ALEX_OP_UNLINK + 2);
+		bytes[0] = (char) unit_random_below(ALEX_OP_MERGED + 2);
 		memcpy(work, s->page, BLCKSZ);
 		if (alex_apply(work, bytes, len))
 			poke_page(work, unit_random, scratch, false);

@@ -106,6 +106,24 @@ leaf_dies(AlexDist dist)
 	(void) middle_page(page, false, n);
 	check(refused(page, alex_op_half_dead(level_op, INVALID_BLOCK)), "a leaf with entries dies");
 	check(refused(page, alex_op_deleted(level_op, 77)), "a live leaf is deleted");
+
+	/* merged: with entries, too; once */
+	memcpy(before, page, BLCKSZ);
+	for (uint32 i = 0; i < lengthof(busy); i++)
+	{
+		o->flags |= busy[i];
+		check(refused(page, alex_op_merged(level_op)), "a leaf with flag %u is merged", busy[i]);
+		o->flags &= (uint16) ~busy[i];
+	}
+	level_apply(page, alex_op_merged(level_op));
+	check((o->flags & ALEX_HALF_DEAD) && o->safexid == INVALID_BLOCK &&
+			  alex_page_entries(page) == 0,
+		  "merged: flags %x, names %u", o->flags, (uint32) o->safexid);
+	check_page(page, NULL, 0, 5);
+	same_place(page, "merged");
+	check(refused(page, alex_op_merged(level_op)), "merged twice");
+	memcpy(page, before, BLCKSZ);
+
 	remove_all(page);
 	if (unit_random_below(2))
 	{
@@ -374,6 +392,7 @@ wrong_plans(AlexDist dist)
 	len = alex_op_set_low(level_op, NULL, form_of(true), false, items[0].key, items[0].tag);
 	check(refused(page, len), "SET_LOW of an inner page without a plan");
 	check(refused(page, alex_op_half_dead(level_op, 5)), "an inner page is half-dead");
+	check(refused(page, alex_op_merged(level_op)), "an inner page is merged");
 	decode(page);
 	plan.nstream = alex_unlink_edit(plan.stream, plan.nstream, 0);
 	check(fit(), "fit");
