@@ -30,8 +30,8 @@ static char op_inner_right[ALEX_OP_BYTES_MAX];
 static char op_merged[BLCKSZ + 64];
 static char merged_image[BLCKSZ + 16] __attribute__((aligned(8)));
 
-/* bytes that a merged leaf takes at most: one filled to the brim would be split by the next few inserts */
-#define MERGE_PERCENT_MAX 90
+/* bytes that a merged leaf takes at most: with 90 it is split again before the next VACUUM (README.md here, figures) */
+#define MERGE_PERCENT_MAX 60
 
 /* a page with these flags stays as it is, and so does what depends on it */
 #define BUSY_FLAGS (ALEX_ROOT | ALEX_INCOMPLETE_SPLIT | ALEX_HALF_DEAD | ALEX_DELETED)
