@@ -78,6 +78,21 @@ VACUUM (INDEX_CLEANUP ON) merge_fill;
 SELECT leaves('merge_fill_cap'), leaves('merge_fill_bytes') BETWEEN 5000 * 8 / 8192 * 5 AND 60 AS bytes;
 SELECT omendb.alex_check('merge_fill_cap', true), omendb.alex_check('merge_fill_bytes', true);
 
+-- entries that are marked, not removed, are not brought along; their rows come back into the same places
+CREATE TABLE merge_marked (k int8) WITH (autovacuum_enabled = off);
+INSERT INTO merge_marked SELECT g FROM generate_series(1, 20000) g;
+CREATE INDEX merge_marked_k ON merge_marked USING alex (k) WITH (leaf_entries = 500);
+DELETE FROM merge_marked WHERE k % 20 = 0;
+VACUUM (INDEX_CLEANUP ON) merge_marked;
+SELECT leaves('merge_marked_k'), entries, removed FROM omendb.alex_stats('merge_marked_k') WHERE level = 0;
+ALTER INDEX merge_marked_k SET (leaf_entries = 4000);
+DELETE FROM merge_marked WHERE k = 1;
+VACUUM (INDEX_CLEANUP ON) merge_marked;
+SELECT leaves('merge_marked_k'), entries, removed FROM omendb.alex_stats('merge_marked_k') WHERE level = 0;
+INSERT INTO merge_marked SELECT g FROM generate_series(20, 20000, 20) g;
+SELECT omendb.alex_check('merge_marked_k', true);
+SELECT count(*), sum(k) FROM (SELECT k FROM merge_marked WHERE k > 0 ORDER BY k OFFSET 0) s;
+
 -- temporary and unlogged tables, whose pages have no LSN
 CREATE TEMP TABLE merge_temp (k int8);
 CREATE UNLOGGED TABLE merge_unlogged (k int8) WITH (autovacuum_enabled = off);
@@ -96,5 +111,5 @@ INSERT INTO merge_temp VALUES (31);
 INSERT INTO merge_temp VALUES (30);
 INSERT INTO merge_unlogged VALUES (49990);
 
-DROP TABLE merge_t, merge_before, merge_asked, merge_small, merge_fill, merge_unlogged;
+DROP TABLE merge_t, merge_before, merge_asked, merge_small, merge_fill, merge_marked, merge_unlogged;
 DROP FUNCTION leaves, sums, differing;

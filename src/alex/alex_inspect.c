@@ -163,7 +163,7 @@ put_unused(ReturnSetInfo *rsinfo, Relation index)
  * unused pages.
  *
  * Locks one page at a time in share mode, so the figures of a changing index
- * are of slightly different moments.
+ * are of slightly different moments; entries that VACUUM moves meanwhile may be counted twice.
  */
 Datum
 omendb_alex_stats(PG_FUNCTION_ARGS)

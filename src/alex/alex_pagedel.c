@@ -146,7 +146,6 @@ log_half_dead(Relation rel, Buffer leaf, Buffer right, Buffer inner_right, uint3
 	char op_right[64];
 	OmWal wal;
 
-	PredicateLockPageCombine(rel, BufferGetBlockNumber(leaf), BufferGetBlockNumber(right));
 	om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_HALF_DEAD);
 	om_wal_add(&wal, leaf, OM_WAL_TRY_FIRST, op_leaf, alex_op_half_dead(op_leaf, top));
 	om_wal_add(&wal, right, 0, op_right,
@@ -156,6 +155,8 @@ log_half_dead(Relation rel, Buffer leaf, Buffer right, Buffer inner_right, uint3
 		om_wal_add(&wal, inner_right, OM_WAL_TRY_FIRST, op_inner_right, inner_len);
 	om_wal_add(&wal, parent, OM_WAL_TRY_FIRST, op_parent, parent_len);
 	om_wal_commit(&wal);
+	/* takes them off the leaf, so not before an error that leaves it alive; it cannot fail */
+	PredicateLockPageCombine(rel, BufferGetBlockNumber(leaf), BufferGetBlockNumber(right));
 }
 
 /*
@@ -276,29 +277,22 @@ static void
 check_merged(Relation rel, Buffer leaf, Buffer heir, int ncut)
 {
 	const AlexPlan *plan = &pagedel_plan;
-	const char *page = alex_page(heir);
-	AlexRawEntry cut = alex_page_low(page);
-	bool ok = alex_opaque(page)->keybytes == alex_opaque(alex_page(leaf))->keybytes &&
-			  alex_opaque(page)->natts == alex_opaque(alex_page(leaf))->natts;
 
-	for (int i = 0; i < plan->nstream && ok; i++)
+	if (alex_opaque(alex_page(heir))->keybytes != alex_opaque(alex_page(leaf))->keybytes ||
+		alex_opaque(alex_page(heir))->natts != alex_opaque(alex_page(leaf))->natts)
+		om_index_corrupted(rel, BufferGetBlockNumber(heir),
+						   "keys differ in form from the left sibling's");
+	for (int i = 0; i < plan->nstream; i++)
 	{
 		const AlexItem *item = &plan->stream[i];
+		Buffer buf = i < ncut ? leaf : heir;
 
-		ok = (i == 0 || alex_less(item[-1].key, item[-1].tag, item->key, item->tag)) &&
-			 alex_less(item->key, item->tag, cut.key, cut.tag) == (i < ncut);
+		if (alex_page_below(alex_page(buf), item->key, item->tag) ||
+			alex_page_beyond(alex_page(buf), item->key, item->tag) ||
+			(i > 0 && !alex_less(item[-1].key, item[-1].tag, item->key, item->tag)))
+			om_index_corrupted(rel, BufferGetBlockNumber(buf),
+							   "entries are not in order, or outside of the page's range");
 	}
-	if (ok && ncut > 0)
-		ok = !alex_page_below(alex_page(leaf), plan->stream[0].key, plan->stream[0].tag);
-	if (ok && plan->nstream > ncut)
-	{
-		const AlexItem *last = &plan->stream[plan->nstream - 1];
-
-		ok = !alex_page_beyond(page, last->key, last->tag);
-	}
-	if (!ok)
-		om_index_corrupted(rel, BufferGetBlockNumber(leaf),
-						   "entries are not in order, or outside of the page's range");
 }
 
 /* make the page of both leaves' entries, with the range of both; false: they do not fit */
@@ -363,7 +357,6 @@ alex_merge_page(Relation rel, Buffer leaf, BlockNumber heir_block, uint32 *used)
 			char op_leaf[16];
 			OmWal wal;
 
-			PredicateLockPageCombine(rel, block, heir_block);
 			om_wal_begin(&wal, rel, OM_WAL_ALEX, ALEX_REC_MERGE);
 			/* redo waits as we do for scans that still look at its entries */
 			om_wal_add(&wal, leaf, OM_WAL_TRY_FIRST | OM_WAL_CLEANUP, op_leaf,
@@ -371,6 +364,7 @@ alex_merge_page(Relation rel, Buffer leaf, BlockNumber heir_block, uint32 *used)
 			om_wal_add(&wal, heir, OM_WAL_INIT, op_merged, merged_len);
 			om_wal_add(&wal, parent, OM_WAL_TRY_FIRST, op_parent, parent_len);
 			om_wal_commit(&wal);
+			PredicateLockPageCombine(rel, block, heir_block);
 			*used = alex_used_bytes(alex_page(heir));
 		}
 		UnlockReleaseBuffer(parent);

@@ -62,6 +62,7 @@ typedef struct DoneLeaf
 	BlockNumber block;
 	uint32 used; /* alex_used_bytes, as last seen */
 	bool empty;	 /* or so it seemed */
+	bool walked; /* else split off since the walk, and not among v->live */
 } DoneLeaf;
 
 struct AlexBatch
@@ -277,9 +278,9 @@ ask(AlexBatch *batch)
 /* ---- deleting ---- */
 
 static void
-note_done(AlexBatch *batch, BlockNumber block, uint32 used, bool empty)
+note_done(AlexBatch *batch, const BatchLeaf *from, BlockNumber block, uint32 used, bool empty)
 {
-	DoneLeaf leaf = { block, used, empty };
+	DoneLeaf leaf = { block, used, empty, block == from->block };
 
 	if (batch->ndone == batch->done_room)
 	{
@@ -346,7 +347,7 @@ delete_by_tid(AlexBatch *batch, const BatchLeaf *leaf, Buffer buf)
 	}
 	batch->v->stats->num_index_tuples += live;
 	delete_drops(batch, buf, drops, count);
-	note_done(batch, BufferGetBlockNumber(buf), alex_used_bytes(alex_page(buf)), live == 0);
+	note_done(batch, leaf, BufferGetBlockNumber(buf), alex_used_bytes(page), live == 0);
 }
 
 /* the page right of one locked for cleanup, which is released, locked likewise */
@@ -438,22 +439,22 @@ delete_dead(AlexBatch *batch, const BatchLeaf *leaf)
 		bitmap_set(drops, number);
 	}
 	delete_drops(batch, buf, drops, leaf->ndead);
-	note_done(batch, leaf->block, alex_used_bytes(alex_page(buf)), leaf->ndead == leaf->asked);
+	note_done(batch, leaf, leaf->block, alex_used_bytes(alex_page(buf)),
+			  leaf->ndead == leaf->asked);
 	UnlockReleaseBuffer(buf);
 }
 
 static void
-count_deleted(AlexBatch *batch, BlockNumber block, uint32 deleted)
+count_deleted(AlexBatch *batch, const DoneLeaf *leaf, uint32 deleted)
 {
 	batch->v->stats->pages_newly_deleted += deleted;
-	batch->v->live -= block < batch->v->nblocks;
+	batch->v->live -= leaf->walked && leaf->block < batch->v->nblocks;
 }
 
 /* delete a leaf, if it is empty still */
 static bool
-delete_empty(AlexBatch *batch, BlockNumber block, AlexEdge *edge)
+delete_empty(AlexBatch *batch, const DoneLeaf *leaf, AlexEdge *edge)
 {
-	AlexVacuum *v = batch->v;
 	Buffer buf;
 	const char *page;
 	AlexRawEntry low;
@@ -462,7 +463,8 @@ delete_empty(AlexBatch *batch, BlockNumber block, AlexEdge *edge)
 	uint32 deleted = 0;
 
 	om_vacuum_delay_point();
-	buf = ReadBufferExtended(batch->rel, MAIN_FORKNUM, block, RBM_NORMAL, v->info->strategy);
+	buf = ReadBufferExtended(batch->rel, MAIN_FORKNUM, leaf->block, RBM_NORMAL,
+							 batch->v->info->strategy);
 	LockBufferForCleanup(buf);
 	alex_check_buf(batch->rel, buf, 0);
 	page = alex_page(buf);
@@ -476,7 +478,7 @@ delete_empty(AlexBatch *batch, BlockNumber block, AlexEdge *edge)
 		UnlockReleaseBuffer(buf);
 		return false;
 	}
-	count_deleted(batch, block, deleted);
+	count_deleted(batch, leaf, deleted);
 	/* the leaf that began where this one ended begins where it began */
 	if (high.key == edge->fence.key && high.tag == edge->fence.tag)
 	{
@@ -504,7 +506,7 @@ merge(AlexBatch *batch, const DoneLeaf *leaf, DoneLeaf *next)
 	alex_check_buf(batch->rel, buf, 0);
 	deleted = alex_merge_page(batch->rel, buf, next->block, &next->used);
 	if (deleted > 0)
-		count_deleted(batch, leaf->block, deleted);
+		count_deleted(batch, leaf, deleted);
 	else
 		UnlockReleaseBuffer(buf);
 }
@@ -519,7 +521,7 @@ shrink(AlexBatch *batch, AlexEdge *edge)
 	uint32 left = 0;
 
 	for (uint32 i = 0; i < batch->ndone; i++)
-		if (!batch->done[i].empty || !delete_empty(batch, batch->done[i].block, edge))
+		if (!batch->done[i].empty || !delete_empty(batch, &batch->done[i], edge))
 			batch->done[left++] = batch->done[i];
 	for (uint32 i = 0; i + 1 < left; i++)
 		if (batch->done[i].used + batch->done[i + 1].used <= batch->merge_room)
@@ -544,7 +546,7 @@ alex_batch_flush(AlexBatch *batch, AlexEdge *edge)
 		if (leaf->ndead > 0)
 			delete_dead(batch, leaf);
 		else
-			note_done(batch, leaf->block, leaf->used, leaf->asked == 0);
+			note_done(batch, leaf, leaf->block, leaf->used, leaf->asked == 0);
 	}
 	batch->nleaves = 0;
 	batch->count = 0;

@@ -57,7 +57,8 @@ extern void alex_batch_add(AlexBatch *batch, Buffer buf);
 
 /*
  * alex_batch_flush --- ask about the entries, delete those whose rows are gone, then the leaves
- * that are empty.  Afterwards the batch is empty.  No page may be locked.
+ * that are empty, and merge sparse ones.  Afterwards the batch is empty, but that its last leaf may be merged into one of the next.
+ * No page may be locked.
  *
  * edge: the high fence of the last leaf; it moves with the low fence of the leaf
  * that begins there when leaves left of that one are deleted.
