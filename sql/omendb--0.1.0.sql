@@ -521,14 +521,21 @@ CREATE FUNCTION set_options(tab regclass,
 	keep_hot_rows bigint DEFAULT NULL,
 	freeze_after interval DEFAULT NULL,
 	row_group_rows int DEFAULT NULL,
+	reindex_above float8 DEFAULT NULL,
 	sort_key text[] DEFAULT NULL,
 	bloom_columns text[] DEFAULT NULL,
 	plain_columns text[] DEFAULT NULL)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'omendb_set_options'
 	LANGUAGE C;
-COMMENT ON FUNCTION set_options(regclass, boolean, bigint, interval, int, text[], text[], text[]) IS
+COMMENT ON FUNCTION set_options(regclass, boolean, bigint, interval, int, float8, text[], text[], text[]) IS
 	'set options of an omendb table; NULL leaves one as it is';
+
+CREATE FUNCTION index_bloat(index regclass) RETURNS float8
+	AS 'MODULE_PATHNAME', 'omendb_index_bloat'
+	LANGUAGE C STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION index_bloat(regclass) IS
+	'how many times larger a btree or alex index is than a new one would be, estimated from some of its pages; NULL for other access methods';
 
 CREATE FUNCTION reset_options(tab regclass, VARIADIC options text[] DEFAULT '{}')
 	RETURNS void
@@ -542,6 +549,7 @@ CREATE FUNCTION table_options(tab regclass,
 	OUT keep_hot_rows bigint,
 	OUT freeze_after interval,
 	OUT row_group_rows int,
+	OUT reindex_above float8,
 	OUT sort_key text[],
 	OUT bloom_columns text[],
 	OUT plain_columns text[])
@@ -592,6 +600,8 @@ REVOKE EXECUTE ON FUNCTION freeze_stats(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION freeze_stats(regclass) TO pg_stat_scan_tables;
 REVOKE EXECUTE ON FUNCTION column_stats(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION column_stats(regclass) TO pg_stat_scan_tables;
+REVOKE EXECUTE ON FUNCTION index_bloat(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION index_bloat(regclass) TO pg_stat_scan_tables;
 GRANT SELECT ON tables TO pg_stat_scan_tables;
 GRANT SELECT ON options TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION "check"(regclass) FROM PUBLIC;

@@ -9,6 +9,7 @@
 #include "utils/builtins.h"
 
 #include "alex/alex_am.h"
+#include "alex/alex_bloat.h"
 #include "base/om_wal.h"
 #include "hybrid/hybrid_am.h"
 #include "omendb.h"
@@ -27,6 +28,7 @@ _PG_init(void)
 	omendb_guc_init();
 	alex_init();
 	hybrid_init();
+	om_bloat_register(&alex_bloat_method);
 	/* a resource manager can be registered at this moment only */
 	if (process_shared_preload_libraries_in_progress)
 		om_wal_register_rmgr();

@@ -605,6 +605,15 @@ om_log_cleaned_page(Relation rel, Buffer buffer)
 #define AmAutoVacuumWorkerProcess() IsAutoVacuumWorkerProcess()
 #endif
 
+/* 17 can end transactions that take long; no transaction that begins behind this */
+#if PG_VERSION_NUM >= 170000
+#include "utils/guc.h"
+#define om_no_transaction_timeout() \
+	SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE)
+#else
+#define om_no_transaction_timeout() ((void) 0)
+#endif
+
 /*
  * om_index_build_workers --- how many parallel workers to ask for.  17 plans them for every
  * method that sets amcanbuildparallel; before, core does so for nbtree only, by the

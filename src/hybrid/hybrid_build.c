@@ -19,6 +19,7 @@
 #include "utils/tuplesort.h"
 
 #include "base/pg_compat.h"
+#include "base/stop_point.h"
 #include "hybrid/hybrid_build.h"
 #include "hybrid/hybrid_header.h"
 #include "hybrid/hybrid_load.h"
@@ -215,6 +216,7 @@ hybrid_index_build_range_scan(Relation rel, Relation index, struct IndexInfo *in
 	if (registered != NULL)
 		UnregisterSnapshot(registered);
 	eval_end(&build);
+	STOP_POINT("hybrid_build_scanned");
 	return tuples;
 }
 
@@ -335,4 +337,5 @@ hybrid_index_validate_scan(Relation rel, Relation index, struct IndexInfo *index
 	eval_end(&build);
 	hybrid_scan_end(&scan->base);
 	pfree(in_index);
+	STOP_POINT("hybrid_build_validated");
 }

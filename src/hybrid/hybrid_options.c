@@ -8,6 +8,7 @@
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "commands/seclabel.h"
+#include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -39,6 +40,7 @@ static const struct
 	  gettext_noop("Valid values are intervals from 0 to 100 years; in a label in ISO 8601 format: "
 				   "\"P1DT12H\"") },
 	{ "row_group_rows", gettext_noop("Valid values are 16 to 131072") },
+	{ "reindex_above", gettext_noop("Valid values are factors from 1.2 to 100") },
 	{ "sort_key", COLUMN_LIST_VALUES },
 	{ "bloom_columns", COLUMN_LIST_VALUES },
 	{ "plain_columns", COLUMN_LIST_VALUES }
@@ -69,7 +71,7 @@ hy_option_by_name(const char *name, HyOption *option, HyOptionsProblem *problem)
 		.message = psprintf(_("unrecognized option \"%s\""), name),
 		.hint =
 			gettext_noop("Options are auto_freeze, keep_hot_rows, freeze_after, row_group_rows, "
-						 "sort_key, bloom_columns and plain_columns")
+						 "reindex_above, sort_key, bloom_columns and plain_columns")
 	};
 	return false;
 }
@@ -91,6 +93,9 @@ hy_options_reset(HyOptions *options, HyOption option)
 		case HY_OPTION_ROW_GROUP_ROWS:
 			options->row_group_rows = 0;
 			break;
+		case HY_OPTION_REINDEX_ABOVE:
+			options->reindex_above = 0;
+			break;
 		case HY_OPTION_SORT_KEY:
 		case HY_OPTION_BLOOM_COLUMNS:
 		case HY_OPTION_PLAIN_COLUMNS:
@@ -109,6 +114,19 @@ parse_number(const char *value, uint64 min, uint64 max, uint64 *number)
 	errno = 0;
 	*number = strtou64(value, &end, 10);
 	return errno == 0 && *end == '\0' && *number >= min && *number <= max;
+}
+
+static bool
+parse_factor(const char *value, double *factor)
+{
+	char *end;
+
+	/* no other notation, and no other order of magnitude */
+	if (strspn(value, "0123456789.") != strlen(value))
+		return false;
+	*factor = strtod(value, &end);
+	return end != value && *end == '\0' && *factor >= HY_REINDEX_ABOVE_MIN &&
+		   *factor <= HY_REINDEX_ABOVE_MAX;
 }
 
 static bool
@@ -165,6 +183,9 @@ hy_options_set(HyOptions *options, HyOption option, const char *value, HyOptions
 			valid = parse_number(value, HY_ROW_GROUP_ROWS_MIN, RG_ROWS_MAX, &number);
 			options->row_group_rows = valid ? (uint32) number : 0;
 			break;
+		case HY_OPTION_REINDEX_ABOVE:
+			valid = parse_factor(value, &options->reindex_above);
+			break;
 		case HY_OPTION_SORT_KEY:
 		case HY_OPTION_BLOOM_COLUMNS:
 		case HY_OPTION_PLAIN_COLUMNS:
@@ -204,6 +225,16 @@ hy_option_interval(const Interval *interval)
 	interval2itm(*interval, &itm);
 	EncodeInterval(&itm, INTSTYLE_ISO_8601, text);
 	return pstrdup(text);
+}
+
+char *
+hy_option_factor(double factor)
+{
+	/* the shortest text that is this number, whatever extra_float_digits is */
+	char *text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+
+	double_to_shortest_decimal_buf(factor, text);
+	return text;
 }
 
 /* ---- labels ---- */
@@ -295,6 +326,8 @@ format_label(const HyOptions *options)
 		appendStringInfo(&text, " freeze_after=%s", hy_option_interval(&options->freeze_after));
 	if (options->row_group_rows > 0)
 		appendStringInfo(&text, " row_group_rows=%u", options->row_group_rows);
+	if (options->reindex_above > 0)
+		appendStringInfo(&text, " reindex_above=%s", hy_option_factor(options->reindex_above));
 	for (int i = HY_OPTION_FIRST_LIST; i < HY_OPTION_COUNT; i++)
 		if (HY_LIST(options, i) != NIL)
 			appendStringInfo(&text, " %s=%s", option_table[i].name,

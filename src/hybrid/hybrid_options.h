@@ -22,6 +22,7 @@ typedef enum HyOption
 	HY_OPTION_KEEP_HOT_ROWS,
 	HY_OPTION_FREEZE_AFTER,
 	HY_OPTION_ROW_GROUP_ROWS,
+	HY_OPTION_REINDEX_ABOVE,
 	HY_OPTION_SORT_KEY,
 	HY_OPTION_BLOOM_COLUMNS,
 	HY_OPTION_PLAIN_COLUMNS
@@ -40,12 +41,16 @@ typedef struct HyOptions
 	Interval freeze_after; /* rows of transactions that committed less than this ago stay hot */
 	uint64 keep_hot_rows;  /* the last so many rows of the file stay hot */
 	uint32 row_group_rows; /* 0: omendb.row_group_rows */
+	double reindex_above;  /* an index that is more times larger than new is rebuilt; 0: none is */
 	List *lists[HY_LIST_COUNT]; /* names of columns (char *): HY_LIST */
 } HyOptions;
 
 #define HY_OPTIONS_PROVIDER "omendb"
 /* in a list of columns: as many as an index can have */
 #define HY_SORT_KEY_MAX INDEX_MAX_KEYS
+/* reindex_above.  Below the least one, pages that are split now and then would be bloat. */
+#define HY_REINDEX_ABOVE_MIN 1.2
+#define HY_REINDEX_ABOVE_MAX 100
 
 /*
  * hy_options_read --- options of a table, or of the one that `rel` is to replace.
@@ -89,9 +94,10 @@ extern void hy_options_reset(HyOptions *options, HyOption option);
 /* the option of this name; false: there is none */
 extern bool hy_option_by_name(const char *name, HyOption *option, HyOptionsProblem *problem);
 
-/* Texts of values: of column names, and of an interval, which may be any. */
+/* Texts of values: of column names, of an interval, which may be any, and of a number. */
 extern char *hy_option_columns(List *names);
 extern char *hy_option_interval(const Interval *interval);
+extern char *hy_option_factor(double factor);
 
 /* Replace the label of a table; none is left if all is default.  The caller has it locked. */
 extern void hy_options_write(Oid relid, const HyOptions *options);

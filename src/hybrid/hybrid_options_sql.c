@@ -88,7 +88,7 @@ set_columns(HyOptions *options, HyOption option, ArrayType *array)
 		set_option(options, option, hy_option_columns(names));
 }
 
-/* omendb.set_options(tab, auto_freeze, keep_hot_rows, freeze_after, row_group_rows, sort_key, bloom_columns, plain_columns) */
+/* omendb.set_options(tab, auto_freeze, keep_hot_rows, freeze_after, row_group_rows, reindex_above, sort_key, bloom_columns, plain_columns) */
 Datum
 omendb_set_options(PG_FUNCTION_ARGS)
 {
@@ -112,6 +112,8 @@ omendb_set_options(PG_FUNCTION_ARGS)
 	}
 	if (!PG_ARGISNULL(4))
 		set_option(&options, HY_OPTION_ROW_GROUP_ROWS, psprintf("%d", PG_GETARG_INT32(4)));
+	if (!PG_ARGISNULL(5))
+		set_option(&options, HY_OPTION_REINDEX_ABOVE, hy_option_factor(PG_GETARG_FLOAT8(5)));
 	/* what is not given is as good, or bad, as it was */
 	for (int i = HY_OPTION_FIRST_LIST; i < HY_OPTION_COUNT; i++)
 		if (!PG_ARGISNULL(i + 1))
@@ -197,6 +199,8 @@ omendb_table_options(PG_FUNCTION_ARGS)
 	nulls[HY_OPTION_FREEZE_AFTER] = !options.has_freeze_after;
 	values[HY_OPTION_ROW_GROUP_ROWS] = UInt32GetDatum(options.row_group_rows);
 	nulls[HY_OPTION_ROW_GROUP_ROWS] = options.row_group_rows == 0;
+	values[HY_OPTION_REINDEX_ABOVE] = Float8GetDatum(options.reindex_above);
+	nulls[HY_OPTION_REINDEX_ABOVE] = options.reindex_above == 0;
 	for (int i = HY_OPTION_FIRST_LIST; i < HY_OPTION_COUNT; i++)
 	{
 		nulls[i] = HY_LIST(&options, i) == NIL;

@@ -29,6 +29,7 @@
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_compact.h"
 #include "hybrid/hybrid_options.h"
+#include "hybrid/hybrid_reindex.h"
 #include "hybrid/hybrid_report.h"
 #include "hybrid/hybrid_worker.h"
 
@@ -113,9 +114,10 @@ hy_worker_request(Relation rel, double hot_rows)
 
 	const char *reason = hy_worker_refuses(rel, hot_rows);
 
-	/* it gives space back, too */
+	/* it gives space back, too, and rebuilds indexes */
 	if ((reason != NULL &&
-		 (reason != hy_too_few_rows || !(hy_worth_regrouping(rel) || hy_worth_shrinking(rel)))) ||
+		 (reason != hy_too_few_rows ||
+		  !(hy_worth_regrouping(rel) || hy_worth_shrinking(rel) || hy_worth_reindexing(rel)))) ||
 		hy_queue_put(task.database, task.relid))
 		return;
 	if (!try_lock(task.relid))
@@ -135,8 +137,8 @@ hy_worker_request(Relation rel, double hot_rows)
  * autovacuum worker cancelled, which is what has to clean up behind us; so we look again and again.  No snapshot meanwhile: CREATE
  * INDEX CONCURRENTLY, which may have the lock, waits for those that are older than its own.
  */
-static bool
-wait_for_lock(Oid relid)
+bool
+hy_worker_lock_table(Oid relid)
 {
 	for (int i = 0; i < LOCK_TRIES; i++)
 	{
@@ -173,7 +175,7 @@ step(const HyTask *task, HyCompaction *work, bool *later)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	*later = !wait_for_lock(task->relid);
+	*later = !hy_worker_lock_table(task->relid);
 	if (!*later)
 		hy_queue_seen(task);
 	/* it may have been dropped, or rewritten into another kind of table */
@@ -243,6 +245,9 @@ omendb_freeze_worker(Datum arg)
 	STOP_POINT("hybrid_worker_started");
 	while (step(&task, &work, &later))
 		CHECK_FOR_INTERRUPTS();
+	/* behind all that makes index entries */
+	if (!later)
+		later = !hy_reindex(task.relid);
 	ereport(DEBUG1,
 			(errmsg("froze " UINT64_FORMAT " rows of table %u in " UINT64_FORMAT " row groups",
 					work.freeze.rows, task.relid, work.freeze.groups),

@@ -29,6 +29,12 @@ extern const char *const hy_too_few_rows;
  */
 extern void hy_worker_request(Relation rel, double hot_rows);
 
+/*
+ * hy_worker_lock_table --- ShareUpdateExclusiveLock, in a transaction without a snapshot; false: not within a minute.  Does not stand in the
+ * lock's queue.
+ */
+extern bool hy_worker_lock_table(Oid relid);
+
 /* Start a worker; false: the server has none left.  notify: the caller's latch is set when it ends, and *handle, palloc'd, tells. */
 extern bool hy_worker_start(const HyTask *task, bool notify, BackgroundWorkerHandle **handle);
 

@@ -1,0 +1,457 @@
+/*
+ * hybrid_reindex.c
+ *		Rebuilding indexes that have become too large, by REINDEX CONCURRENTLY: README.md, "Rebuilding indexes".
+ *
+ * A frozen row has a new TID, so each index gets an entry more, which splits its pages; VACUUM takes the old ones, and
+ * half-empty pages are never joined.  In order of the rows no entry will ever come to fill them.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+#include "utils/wait_event.h"
+
+#include "base/index_bloat.h"
+#include "base/pg_compat.h"
+#include "base/stop_point.h"
+#include "hybrid/hybrid_am.h"
+#include "hybrid/hybrid_freeze.h"
+#include "hybrid/hybrid_options.h"
+#include "hybrid/hybrid_reindex.h"
+#include "hybrid/hybrid_worker.h"
+
+PG_FUNCTION_INFO_V1(omendb_index_bloat);
+
+/* blocks: smaller ones are not worth the trouble, nor are they well estimated */
+#define PAGES_MIN 128
+/* of other transactions, before we begin */
+#define QUIET_TRIES 100
+#define QUIET_PAUSE_MS 100
+/* ms, for each transaction that is in the way of a rebuild */
+#define PATIENCE_MS 60000
+
+/* what is to be done next */
+typedef struct Job
+{
+	Oid index;
+	bool drop; /* else rebuild */
+	double bloat;
+} Job;
+
+typedef struct Reindex
+{
+	Oid relid;
+	MemoryContext context; /* outlives transactions, but not this work */
+	List *tried;		   /* OIDs of indexes, of rebuilt ones the new ones: not again */
+	bool quiet;			   /* nobody was in the way a moment ago */
+	bool later;
+} Reindex;
+
+/* ---- what is there to do? ---- */
+
+/* as ChooseRelationName makes it: ..._ccnew, ..._ccold, with or without a number */
+static bool
+is_leftover_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	while (len > 0 && isdigit((unsigned char) name[len - 1]))
+		len--;
+	return len > 6 &&
+		   (strncmp(name + len - 6, "_ccnew", 6) == 0 || strncmp(name + len - 6, "_ccold", 6) == 0);
+}
+
+/* Left behind by a REINDEX CONCURRENTLY: none is under way as long as the caller holds ShareUpdateExclusiveLock of the table. */
+static bool
+is_leftover(Relation index)
+{
+	return !index->rd_index->indisvalid && !index->rd_rel->relispartition &&
+		   is_leftover_name(RelationGetRelationName(index)) &&
+		   !OidIsValid(get_index_constraint(RelationGetRelid(index)));
+}
+
+static bool
+is_bloated(Relation index, double above, double *bloat)
+{
+	Form_pg_index form = index->rd_index;
+
+	/* REINDEX CONCURRENTLY refuses exclusion constraints */
+	return form->indisvalid && form->indisready && form->indislive && !form->indisexclusion &&
+		   RelationGetNumberOfBlocks(index) >= PAGES_MIN && om_index_bloat(index, bloat) &&
+		   *bloat > above;
+}
+
+/* All indexes of a table: those that are being dropped, too, which the relation cache leaves out. */
+static List *
+all_indexes(Relation rel)
+{
+	Relation catalog = table_open(IndexRelationId, AccessShareLock);
+	List *indexes = NIL;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationGetRelid(rel)));
+	scan = systable_beginscan(catalog, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		indexes = lappend_oid(indexes, ((Form_pg_index) GETSTRUCT(tuple))->indexrelid);
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return indexes;
+}
+
+/* The caller holds ShareUpdateExclusiveLock, so that the table's indexes are what they are.  Leftovers first: they cost every insert. */
+static bool
+find_job(Relation rel, const List *tried, Job *job)
+{
+	HyOptions options;
+	List *indexes = NIL;
+	ListCell *cell;
+	bool found = false;
+
+	if (!hy_is_hybrid(rel) || rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		return false;
+	hy_options_read(rel, &options);
+	if (options.reindex_above <= 0 || !options.auto_freeze)
+		return false;
+	indexes = all_indexes(rel);
+	for (int pass = 0; pass < 2 && !found; pass++)
+		foreach (cell, indexes)
+		{
+			Relation index;
+
+			if (list_member_oid(tried, lfirst_oid(cell)))
+				continue;
+			index = index_open(lfirst_oid(cell), AccessShareLock);
+			*job = (Job){ .index = lfirst_oid(cell), .drop = pass == 0 };
+			found = job->drop ? is_leftover(index)
+							  : is_bloated(index, options.reindex_above, &job->bloat);
+			index_close(index, AccessShareLock);
+			if (found)
+				break;
+		}
+	list_free(indexes);
+	return found;
+}
+
+bool
+hy_worth_reindexing(Relation rel)
+{
+	Job job;
+
+	return find_job(rel, NIL, &job);
+}
+
+/* ---- whoever is in the way ---- */
+
+/* have all of these ended?  Looks so many times. */
+static bool
+wait_for_end(const VirtualTransactionId *others, int count, int *tries)
+{
+	for (int next = 0; next < count;)
+	{
+		if (VirtualXactLock(others[next], false))
+		{
+			next++;
+			continue;
+		}
+		if ((*tries)-- <= 0)
+			return false;
+		CHECK_FOR_INTERRUPTS();
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, QUIET_PAUSE_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	return true;
+}
+
+/*
+ * Wait until all transactions of this database that are running now have ended, and prepared ones that have locked the table, but not
+ * long.  A rebuild waits for them, for some at its end only, and has the table locked meanwhile: better not to begin.  VACUUM's do
+ * not count, as they do not for REINDEX.
+ */
+static bool
+wait_for_quiet(Oid relid)
+{
+	VirtualTransactionId *others;
+	int tries = QUIET_TRIES;
+	int count;
+	LOCKTAG tag;
+	bool quiet;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	others = GetLockConflicts(&tag, AccessExclusiveLock, &count);
+	quiet = wait_for_end(others, count, &tries);
+	pfree(others);
+	if (!quiet)
+		return false;
+	others = GetCurrentVirtualXIDs(InvalidTransactionId, false, false,
+								   PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC, &count);
+	quiet = wait_for_end(others, count, &tries);
+	pfree(others);
+	return quiet;
+}
+
+/*
+ * REINDEX CONCURRENTLY waits for transactions that use the table.  One of them that comes to want a stronger lock is in a deadlock with us, and would
+ * be the one to fail, since it looks for one last.  So we look again and again, and are the first to see it.  All else that somebody waits for
+ * has us cancelled, as always: see give_way in hybrid_worker.c.
+ */
+static TimeoutId
+watch_for_deadlocks(void)
+{
+	static TimeoutId watch = MAX_TIMEOUTS;
+	int pause = Max(DeadlockTimeout / 4, 1);
+
+	if (watch == MAX_TIMEOUTS)
+		watch = RegisterTimeout(USER_TIMEOUT, CheckDeadLockAlert);
+	enable_timeout_every(watch, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause), pause);
+	return watch;
+}
+
+/* for the rest of this worker's life, which ends with the rebuilding */
+static void
+set_limits(void)
+{
+	/* an owner may want less */
+	if (LockTimeout == 0 || LockTimeout > PATIENCE_MS)
+		SetConfigOption("lock_timeout", CppAsString2(PATIENCE_MS), PGC_SUSET, PGC_S_OVERRIDE);
+	/* each look for a deadlock would be logged */
+	SetConfigOption("log_lock_waits", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	om_no_transaction_timeout();
+}
+
+/* ---- doing it ---- */
+
+static void
+report(const Job *job)
+{
+	StringInfoData activity;
+
+	initStringInfo(&activity);
+	appendStringInfo(&activity, "omendb: %s index %s.%s", job->drop ? "dropping" : "rebuilding",
+					 get_namespace_name(get_rel_namespace(job->index)), get_rel_name(job->index));
+	pgstat_report_activity(STATE_RUNNING, activity.data);
+	pfree(activity.data);
+}
+
+/* Commits and starts transactions, as the other one does.  By OID: names may change. */
+static void
+drop_index(Oid index)
+{
+	ObjectAddresses *objects = new_object_addresses();
+	ObjectAddress object;
+
+	ObjectAddressSet(object, RelationRelationId, index);
+	add_exact_object_address(&object, objects);
+	performMultipleDeletions(objects, DROP_RESTRICT, PERFORM_DELETION_CONCURRENTLY);
+	free_object_addresses(objects);
+}
+
+static void
+rebuild_index(Reindex *work, const Job *job)
+{
+	ReindexStmt *stmt = makeNode(ReindexStmt);
+	Oid namespace_oid = get_rel_namespace(job->index);
+
+	stmt->kind = REINDEX_OBJECT_INDEX;
+	stmt->relation = makeRangeVar(get_namespace_name(namespace_oid), get_rel_name(job->index), -1);
+	stmt->params = list_make1(makeDefElem(pstrdup("concurrently"), NULL, -1));
+	ExecReindex(NULL, stmt, true);
+	MemoryContextSwitchTo(work->context);
+	/* it has another OID now */
+	work->tried =
+		lappend_oid(work->tried, get_relname_relid(stmt->relation->relname, namespace_oid));
+	ereport(DEBUG1, (errmsg("rebuilt index \"%s\", which was %.1f times larger than a new one",
+							stmt->relation->relname, job->bloat)));
+}
+
+/* errors of the moment, for which nobody is to blame */
+static bool
+is_passing(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		   error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		   error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+/* With session locks and the transaction's: both go.  Interrupts are held by errstart's caller until it is clean again. */
+static ErrorData *
+clean_up(Reindex *work)
+{
+	ErrorData *error;
+
+	HOLD_INTERRUPTS();
+	MemoryContextSwitchTo(work->context);
+	error = CopyErrorData();
+	FlushErrorState();
+	AbortOutOfAnyTransaction();
+	MemoryContextSwitchTo(work->context);
+	RESUME_INTERRUPTS();
+	return error;
+}
+
+static void
+complain(const Job *job, const char *name, const ErrorData *error)
+{
+	ereport(is_passing(error) ? LOG : WARNING,
+			(errcode(error->sqlerrcode),
+			 job->drop ? errmsg("could not drop index \"%s\": %s", name, error->message)
+					   : errmsg("could not rebuild index \"%s\": %s", name, error->message),
+			 is_passing(error)
+				 ? 0
+				 : errhint("It is tried again behind the next VACUUM of the table.")));
+}
+
+/* The table is locked by the present transaction, which may be another one afterwards, or none. */
+static void
+carry_out(Reindex *work, const Job *job)
+{
+	MemoryContext previous = PortalContext;
+	char *name = MemoryContextStrdup(work->context, get_rel_name(job->index));
+	TimeoutId watch = watch_for_deadlocks();
+	ErrorData *volatile error = NULL;
+
+	report(job);
+	/* before an error: each index is tried once */
+	MemoryContextSwitchTo(work->context);
+	work->tried = lappend_oid(work->tried, job->index);
+	/* both take it for what survives their transactions */
+	PortalContext = work->context;
+	PG_TRY();
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		if (job->drop)
+			drop_index(job->index);
+		else
+			rebuild_index(work, job);
+		if (ActiveSnapshotSet())
+			PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		error = clean_up(work);
+	}
+	PG_END_TRY();
+	PortalContext = previous;
+	disable_timeout(watch, false);
+	if (error == NULL)
+		return;
+	complain(job, name, error);
+	work->later = is_passing(error);
+}
+
+/* the next job, or the wait before it; false: there is none, or not now */
+static bool
+step(Reindex *work)
+{
+	Relation rel;
+	Job job;
+	bool found = false;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	if (!hy_worker_lock_table(work->relid))
+	{
+		work->later = true;
+		CommitTransactionCommand();
+		return false;
+	}
+	rel = try_relation_open(work->relid, NoLock);
+	if (rel != NULL)
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		found = find_job(rel, work->tried, &job);
+		PopActiveSnapshot();
+		relation_close(rel, NoLock);
+	}
+	if (found && work->quiet)
+	{
+		work->quiet = false;
+		carry_out(work, &job);
+		pgstat_report_stat(true);
+		pgstat_report_activity(STATE_IDLE, NULL);
+		return !work->later;
+	}
+	/* without the lock */
+	CommitTransactionCommand();
+	if (!found)
+		return false;
+	StartTransactionCommand();
+	work->quiet = wait_for_quiet(work->relid);
+	work->later = !work->quiet;
+	CommitTransactionCommand();
+	return work->quiet;
+}
+
+bool
+hy_reindex(Oid relid)
+{
+	Reindex work = { .relid = relid };
+	MemoryContext previous = CurrentMemoryContext;
+
+	work.context =
+		AllocSetContextCreate(TopMemoryContext, "omendb reindex", ALLOCSET_DEFAULT_SIZES);
+	set_limits();
+	while (step(&work))
+		CHECK_FOR_INTERRUPTS();
+	MemoryContextSwitchTo(previous);
+	MemoryContextDelete(work.context);
+	return !work.later;
+}
+
+/* ---- SQL ---- */
+
+/*
+ * omendb.index_bloat(regclass): what the worker goes by; NULL for what it leaves alone because of its access method.
+ */
+Datum
+omendb_index_bloat(PG_FUNCTION_ARGS)
+{
+	Relation index = index_open(PG_GETARG_OID(0), AccessShareLock);
+	double bloat;
+	bool known;
+
+	if (RELATION_IS_OTHER_TEMP(index))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot access temporary tables of other sessions")));
+	if (RecoveryInProgress() && index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("cannot access unlogged index \"%s\" during recovery",
+							   RelationGetRelationName(index))));
+	known = om_index_bloat(index, &bloat);
+	index_close(index, AccessShareLock);
+	if (!known)
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(bloat);
+}
