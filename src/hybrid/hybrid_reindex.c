@@ -253,12 +253,12 @@ set_limits(void)
 /* ---- doing it ---- */
 
 static void
-report(const Job *job)
+report(const Job *job, const char *what)
 {
 	StringInfoData activity;
 
 	initStringInfo(&activity);
-	appendStringInfo(&activity, "omendb: %s index %s.%s", job->drop ? "dropping" : "rebuilding",
+	appendStringInfo(&activity, "omendb: %s index %s.%s", what,
 					 get_namespace_name(get_rel_namespace(job->index)), get_rel_name(job->index));
 	pgstat_report_activity(STATE_RUNNING, activity.data);
 	pfree(activity.data);
@@ -341,7 +341,7 @@ carry_out(Reindex *work, const Job *job)
 	TimeoutId watch = watch_for_deadlocks();
 	ErrorData *volatile error = NULL;
 
-	report(job);
+	report(job, job->drop ? "dropping" : "rebuilding");
 	/* before an error: each index is tried once */
 	MemoryContextSwitchTo(work->context);
 	work->tried = lappend_oid(work->tried, job->index);
@@ -408,9 +408,11 @@ step(Reindex *work)
 	if (!found)
 		return false;
 	StartTransactionCommand();
+	report(&job, job.drop ? "waiting to drop" : "waiting to rebuild");
 	work->quiet = wait_for_quiet(work->relid);
 	work->later = !work->quiet;
 	CommitTransactionCommand();
+	pgstat_report_activity(STATE_IDLE, NULL);
 	return work->quiet;
 }
 
@@ -438,10 +440,17 @@ hy_reindex(Oid relid)
 Datum
 omendb_index_bloat(PG_FUNCTION_ARGS)
 {
-	Relation index = index_open(PG_GETARG_OID(0), AccessShareLock);
+	Relation index = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
 	double bloat;
 	bool known;
 
+	/* dropped, as old ones are when they are rebuilt, since somebody has listed it */
+	if (index == NULL)
+		PG_RETURN_NULL();
+	if (index->rd_rel->relkind != RELKIND_INDEX &&
+		index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s\" is not an index", RelationGetRelationName(index))));
 	if (RELATION_IS_OTHER_TEMP(index))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot access temporary tables of other sessions")));

@@ -34,6 +34,15 @@ sub create
 	return;
 }
 
+# after which the launcher comes back
+sub naptime
+{
+	query("ALTER SYSTEM SET omendb.freeze_naptime = $_[0]");
+	$node->reload;
+	wait_for("SELECT current_setting('omendb.freeze_naptime')::interval = interval '$_[0] s'");
+	return;
+}
+
 # a table all of whose rows are cold, and indexes without those of hot ones
 sub frozen
 {
@@ -130,13 +139,40 @@ sub long_transaction
 	frozen('waited');
 	$session->query_safe('BEGIN; SELECT count(*) FROM pg_class');
 	query('VACUUM waited');
-	wait_for(q{SELECT count(DISTINCT pid) = 1 FROM pg_locks JOIN pg_stat_activity a USING (pid) WHERE backend_type = 'omendb freezer' AND wait_event = 'Extension' AND xact_start IS NOT NULL});
+	wait_for(q{SELECT count(DISTINCT pid) = 1 FROM pg_locks JOIN pg_stat_activity a USING (pid) WHERE backend_type = 'omendb freezer' AND query LIKE 'omendb: waiting to rebuild index public.waited%'});
 	is(query(q{SELECT count(*) FROM pg_locks WHERE relation = 'waited'::regclass AND pid = (SELECT pid FROM pg_stat_activity WHERE backend_type = 'omendb freezer')}), 0,
 		"$mode: a worker that waits for a long transaction has not locked the table");
 	$session->query_safe('COMMIT');
 	$session->quit;
 	ok(small('waited'), "$mode: it goes on behind that");
 	idle();
+	return;
+}
+
+# One that comes in between is waited for, but not for ever; without a launcher only VACUUM has it tried again.
+sub impatient
+{
+	my $file = $node->data_dir . '/hybrid_build_scanned';
+	my $session = $node->background_psql('postgres');
+	my $seen = -s $node->logfile;
+
+	frozen('patience');
+	append_to_file($file, '');
+	query(q{ALTER DATABASE postgres SET omendb.stop_points = 'hybrid_build_scanned=file'; ALTER DATABASE postgres SET lock_timeout = '100ms'});
+	naptime(1);
+	query('VACUUM patience');
+	wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'Extension' AND query LIKE 'omendb: rebuilding index public.patience%'});
+	$session->query_safe('BEGIN; SELECT FROM patience LIMIT 1');
+	query('ALTER DATABASE postgres RESET omendb.stop_points');
+	unlink $file;
+	ok($node->wait_for_log(qr/could not rebuild index "patience_\w+": canceling statement due to lock timeout/, $seen), "$mode: a transaction that comes in between is not waited for for ever");
+	$session->query_safe('COMMIT');
+	$session->quit;
+	query('VACUUM patience') if $mode eq 'plain';
+	ok(small('patience'), "$mode: a worker comes back when it has ended");
+	idle();
+	query('ALTER DATABASE postgres RESET lock_timeout');
+	naptime(3600);
 	return;
 }
 
@@ -262,8 +298,7 @@ sub fails
 	query(q{CREATE OR REPLACE FUNCTION same(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'not any more'; END $$});
 	query(q{SELECT omendb.set_options('failing', reindex_above => 1.5)});
 	# a launcher that came back for it would do so at once
-	query('ALTER SYSTEM SET omendb.freeze_naptime = 1');
-	$node->reload;
+	naptime(1);
 	for my $time (1, 2)
 	{
 		query('VACUUM failing');
@@ -272,8 +307,7 @@ sub fails
 		idle();
 		is(leftovers('failing'), '', "$mode: and leaves nothing behind");
 	}
-	query('ALTER SYSTEM RESET omendb.freeze_naptime');
-	$node->reload;
+	naptime(3600);
 	return;
 }
 
@@ -296,6 +330,7 @@ CONF
 	fails();
 	in_use();
 	long_transaction();
+	impatient();
 	gives_way();
 	goes_away();
 	crashes();
