@@ -41,7 +41,6 @@
 
 #include "base/index_bloat.h"
 #include "base/pg_compat.h"
-#include "base/stop_point.h"
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_freeze.h"
 #include "hybrid/hybrid_options.h"
@@ -283,6 +282,8 @@ rebuild_index(Reindex *work, const Job *job)
 	ReindexStmt *stmt = makeNode(ReindexStmt);
 	Oid namespace_oid = get_rel_namespace(job->index);
 
+	/* it is told by its name, which this keeps from changing */
+	LockRelationOid(job->index, ShareUpdateExclusiveLock);
 	stmt->kind = REINDEX_OBJECT_INDEX;
 	stmt->relation = makeRangeVar(get_namespace_name(namespace_oid), get_rel_name(job->index), -1);
 	stmt->params = list_make1(makeDefElem(pstrdup("concurrently"), NULL, -1));
@@ -295,7 +296,7 @@ rebuild_index(Reindex *work, const Job *job)
 							stmt->relation->relname, job->bloat)));
 }
 
-/* errors of the moment, for which nobody is to blame */
+/* errors of the moment: it may be different in a while */
 static bool
 is_passing(const ErrorData *error)
 {
@@ -304,7 +305,7 @@ is_passing(const ErrorData *error)
 		   error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
-/* With session locks and the transaction's: both go.  Interrupts are held by errstart's caller until it is clean again. */
+/* Behind an error, wherever it was: the transaction's locks go, and the session's as well, but for the worker's own. */
 static ErrorData *
 clean_up(Reindex *work)
 {
@@ -403,12 +404,13 @@ step(Reindex *work)
 		pgstat_report_activity(STATE_IDLE, NULL);
 		return !work->later;
 	}
-	/* without the lock */
+	if (found)
+		report(&job, job.drop ? "waiting to drop" : "waiting to rebuild");
 	CommitTransactionCommand();
 	if (!found)
 		return false;
+	/* without the lock */
 	StartTransactionCommand();
-	report(&job, job.drop ? "waiting to drop" : "waiting to rebuild");
 	work->quiet = wait_for_quiet(work->relid);
 	work->later = !work->quiet;
 	CommitTransactionCommand();
