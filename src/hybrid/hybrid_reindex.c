@@ -42,8 +42,10 @@
 #include "base/index_bloat.h"
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_am.h"
+#include "hybrid/hybrid_directory.h"
 #include "hybrid/hybrid_freeze.h"
 #include "hybrid/hybrid_options.h"
+#include "hybrid/hybrid_report.h"
 #include "hybrid/hybrid_reindex.h"
 #include "hybrid/hybrid_worker.h"
 
@@ -51,6 +53,8 @@ PG_FUNCTION_INFO_V1(omendb_index_bloat);
 
 /* blocks: smaller ones are not worth the trouble, nor are they well estimated */
 #define PAGES_MIN 128
+/* of the rows of a table have to be frozen between two rebuilds */
+#define GROWTH_SHARE 4
 /* of other transactions, before we begin */
 #define QUIET_TRIES 100
 #define QUIET_PAUSE_MS 100
@@ -70,8 +74,10 @@ typedef struct Reindex
 	Oid relid;
 	MemoryContext context; /* outlives transactions, but not this work */
 	List *tried;		   /* OIDs of indexes, of rebuilt ones the new ones: not again */
+	uint64 rebuilt;		   /* indexes */
 	bool quiet;			   /* nobody was in the way a moment ago */
 	bool later;
+	bool failed; /* one of them, for a reason that may last */
 } Reindex;
 
 /* ---- what is there to do? ---- */
@@ -108,6 +114,24 @@ is_bloated(Relation index, double above, double *bloat)
 		   *bloat > above;
 }
 
+/*
+ * Have so many rows been frozen since indexes were rebuilt that it may pay again?  Keys in random order split the full pages of a new index at once,
+ * after which it is as large as before: without this each group would cost a rebuild of all.
+ */
+static bool
+has_grown(Relation rel)
+{
+	HyMeta meta;
+	uint64 frozen;
+
+	if (!hy_meta_read(rel, &meta))
+		return false;
+	if (meta.report.rebuilt_at == 0)
+		return true;
+	frozen = meta.next_row - (uint64) meta.report.rebuilt_at * HY_ROW_ALIGN;
+	return frozen >= (meta.rows + meta.hot_rows) / GROWTH_SHARE;
+}
+
 /* All indexes of a table: those that are being dropped, too, which the relation cache leaves out. */
 static List *
 all_indexes(Relation rel)
@@ -133,8 +157,9 @@ static bool
 find_job(Relation rel, const List *tried, Job *job)
 {
 	HyOptions options;
-	List *indexes = NIL;
+	List *indexes;
 	ListCell *cell;
+	int passes;
 	bool found = false;
 
 	if (!hy_is_hybrid(rel) || rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
@@ -143,7 +168,8 @@ find_job(Relation rel, const List *tried, Job *job)
 	if (options.reindex_above <= 0 || !options.auto_freeze)
 		return false;
 	indexes = all_indexes(rel);
-	for (int pass = 0; pass < 2 && !found; pass++)
+	passes = has_grown(rel) ? 2 : 1;
+	for (int pass = 0; pass < passes && !found; pass++)
 		foreach (cell, indexes)
 		{
 			Relation index;
@@ -292,6 +318,7 @@ rebuild_index(Reindex *work, const Job *job)
 	/* it has another OID now */
 	work->tried =
 		lappend_oid(work->tried, get_relname_relid(stmt->relation->relname, namespace_oid));
+	work->rebuilt++;
 	ereport(DEBUG1, (errmsg("rebuilt index \"%s\", which was %.1f times larger than a new one",
 							stmt->relation->relname, job->bloat)));
 }
@@ -370,6 +397,7 @@ carry_out(Reindex *work, const Job *job)
 		return;
 	complain(job, name, error);
 	work->later = is_passing(error);
+	work->failed = work->failed || !work->later;
 }
 
 /* the next job, or the wait before it; false: there is none, or not now */
@@ -418,6 +446,26 @@ step(Reindex *work)
 	return work->quiet;
 }
 
+/* all are rebuilt that are worth it */
+static void
+note_rebuilt(Oid relid)
+{
+	Relation rel;
+
+	StartTransactionCommand();
+	if (hy_worker_lock_table(relid))
+	{
+		rel = try_relation_open(relid, NoLock);
+		if (rel != NULL)
+		{
+			if (hy_is_hybrid(rel))
+				hy_report_rebuilt(rel);
+			relation_close(rel, NoLock);
+		}
+	}
+	CommitTransactionCommand();
+}
+
 bool
 hy_reindex(Oid relid)
 {
@@ -429,6 +477,8 @@ hy_reindex(Oid relid)
 	set_limits();
 	while (step(&work))
 		CHECK_FOR_INTERRUPTS();
+	if (work.rebuilt > 0 && !work.later && !work.failed)
+		note_rebuilt(relid);
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(work.context);
 	return !work.later;

@@ -157,6 +157,7 @@ hy_report_write(Relation rel, HyFreeze *freeze, bool complete)
 	if (!hy_meta_read(rel, &meta))
 		return;
 	report.frozen_at = freeze->groups > 0 ? report.run_at : meta.report.frozen_at;
+	report.rebuilt_at = meta.report.rebuilt_at;
 	memcpy(report.left, freeze->left, sizeof(report.left));
 	if (freeze->left[HY_LEFT_YOUNG] > 0)
 	{
@@ -178,6 +179,17 @@ hy_report_no_worker(Relation rel)
 	if (!hy_meta_read(rel, &meta) || (meta.report.flags & HY_REPORT_NO_WORKER) != 0)
 		return;
 	meta.report.flags |= HY_REPORT_NO_WORKER;
+	write_report(rel, &meta.report);
+}
+
+void
+hy_report_rebuilt(Relation rel)
+{
+	HyMeta meta;
+
+	if (!hy_meta_read(rel, &meta))
+		return;
+	meta.report.rebuilt_at = (uint32) (meta.next_row / HY_ROW_ALIGN);
 	write_report(rel, &meta.report);
 }
 

@@ -20,6 +20,9 @@ extern void hy_report_write(Relation rel, HyFreeze *freeze, bool complete);
 /* The same of VACUUM, which asked for a worker and got none; hy_report_write takes it back. */
 extern void hy_report_no_worker(Relation rel);
 
+/* The same of a worker that has rebuilt indexes. */
+extern void hy_report_rebuilt(Relation rel);
+
 /* A sentence without its period, palloc'd: how many rows a complete run has left hot, and why. */
 extern char *hy_report_left(const HyFreeze *freeze);
 

@@ -311,6 +311,31 @@ sub fails
 	return;
 }
 
+# Not again before the table has grown by a quarter, whatever indexes are like.
+sub grows
+{
+	my $bloat = q{SELECT omendb.index_bloat('grown_pkey') > 1.5};
+
+	frozen('grown');
+	query('VACUUM grown');
+	ok(small('grown'), "$mode: indexes are rebuilt");
+	idle();
+	query('DELETE FROM grown WHERE id % 3 <> 0');
+	for my $time (1, 2)
+	{
+		query('VACUUM grown');
+		idle();
+		is(query($bloat), 't', "$mode: but not again, as no rows have been frozen since");
+	}
+	query("INSERT INTO grown SELECT i, i, 'row ' || i FROM generate_series(1000001, 1020000) i; VACUUM grown");
+	wait_for(q{SELECT cold_rows >= 20000 FROM omendb.table_stats('grown') WHERE hot_rows < 10000});
+	idle();
+	query('VACUUM grown');
+	ok(small('grown'), "$mode: and when there have been");
+	idle();
+	return;
+}
+
 for (modes())
 {
 	$mode = $_;
@@ -328,6 +353,7 @@ CONF
 	$amcheck = query(q{SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'});
 	query('CREATE EXTENSION amcheck') if $amcheck;
 	fails();
+	grows();
 	in_use();
 	long_transaction();
 	impatient();
