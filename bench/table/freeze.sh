@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Freezing of hot rows by omendb.compact: a million rows (--rows) of five columns, without an index and with one; what
-# index and table take before and behind it; the same rows by single transactions ("trickle"), vacuumed and frozen as they come, beside a
-# bulk load; clients beside a freezer that works all the time; and 1 % of the rows, by the column in whose order they came.
+# index and table take before and behind it, and the index when the worker has rebuilt it; the same rows by single transactions ("trickle"),
+# vacuumed and frozen as they come, beside a bulk load; clients beside a freezer that works all the time; and 1 % of the rows, by the column in
+# whose order they came.
 
 FREEZE_COLUMNS="id bigint, device int, value double precision, at timestamptz, note text"
 FREEZE_CLIENTS=4
@@ -41,9 +42,27 @@ freeze_measure()
 	sql "VACUUM t_omendb"
 	sql "SELECT pg_relation_size('t_omendb_i')"
 	note "size of the index, $1" omendb bytes "$(per "$ANSWER" "$ROWS")" "\"bytes\": $ANSWER, "
+	freeze_rebuild
+	sql "SELECT pg_relation_size('t_omendb_i')"
+	note "size of the index, $1, with reindex_above" omendb bytes "$(per "$ANSWER" "$ROWS")" "\"bytes\": $ANSWER, "
 	sql "REINDEX INDEX t_omendb_i"
 	sql "SELECT pg_relation_size('t_omendb_i')"
 	note "size of the index, $1, built anew" omendb bytes "$(per "$ANSWER" "$ROWS")" "\"bytes\": $ANSWER, "
+}
+
+# the worker rebuilds the index, if it is more than 1.5 times as large as a new one
+freeze_rebuild()
+{
+	local i
+
+	sql "SELECT omendb.set_options('t_omendb', reindex_above => 1.5)"
+	sql "VACUUM t_omendb"
+	for ((i = 0; i < 600; i++)); do
+		sql "SELECT omendb.index_bloat('t_omendb_i') <= 1.5"
+		[ "$ANSWER" != t ] || return 0
+		sleep 0.1
+	done
+	die "freeze: the index has not been rebuilt"
 }
 
 freeze_one()
