@@ -4,7 +4,7 @@
 
 case_turnover()
 {
-	local fifth=$((ROWS / 5)) rows=$ROWS am
+	local fifth=$((ROWS / 5)) rows am
 
 	AMS=("${AMS[@]/noop/}")		# it knows rows by their place
 	read -ra AMS <<<"${AMS[*]}"
