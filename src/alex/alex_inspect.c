@@ -8,7 +8,6 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "access/table.h"
-#include "access/xlog.h"
 #include "catalog/index.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -46,13 +45,7 @@ alex_inspect_open(Oid index_oid, LOCKMODE lockmode, Relation *heap)
 						index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX
 							? errhint("Name the index of one partition.")
 							: 0));
-	if (RELATION_IS_OTHER_TEMP(index))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("cannot access temporary tables of other sessions")));
-	if (RecoveryInProgress() && index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("cannot access unlogged index \"%s\" during recovery",
-							   RelationGetRelationName(index))));
+	om_check_readable(index);
 	if (!index->rd_index->indisvalid)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("cannot inspect index \"%s\": it is not valid",

@@ -32,4 +32,7 @@ om_noreturn extern void om_index_corrupted(Relation index, BlockNumber block, co
 om_noreturn extern void om_index_version_mismatch(Relation index, uint32 found, uint32 current,
 												  uint32 minimum);
 
+/* om_check_readable --- ereport(ERROR) if the pages of a table or index are not there, or in another session's memory. */
+extern void om_check_readable(Relation rel);
+
 #endif

@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/check.h"
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_compact.h"
@@ -47,9 +48,7 @@ open_table(Oid relid)
 						errmsg("\"%s\" is a partitioned table", RelationGetRelationName(rel)),
 						errhint("Name one partition.")));
 	hy_check_hybrid(rel);
-	if (RELATION_IS_OTHER_TEMP(rel))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("cannot access temporary tables of other sessions")));
+	om_check_readable(rel);
 	CheckTableNotInUse(rel, "omendb.compact");
 	hy_options_read(rel, &options);
 	hy_options_check_server(&options);

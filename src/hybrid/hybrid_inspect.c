@@ -22,6 +22,7 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "base/check.h"
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_am.h"
 #include "hybrid/hybrid_directory.h"
@@ -43,13 +44,7 @@ hy_inspect_open(Oid relid, LOCKMODE lockmode)
 						errmsg("\"%s\" is a partitioned table", RelationGetRelationName(rel)),
 						errhint("Name one partition.")));
 	hy_check_hybrid(rel);
-	if (RELATION_IS_OTHER_TEMP(rel))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("cannot access temporary tables of other sessions")));
-	if (RecoveryInProgress() && rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("cannot access unlogged table \"%s\" during recovery",
-							   RelationGetRelationName(rel))));
+	om_check_readable(rel);
 	if (!RecoveryInProgress())
 		hy_load_flush_table(rel);
 	return rel;

@@ -39,6 +39,7 @@
 #include "utils/timeout.h"
 #include "utils/wait_event.h"
 
+#include "base/check.h"
 #include "base/index_bloat.h"
 #include "base/pg_compat.h"
 #include "hybrid/hybrid_am.h"
@@ -503,13 +504,7 @@ omendb_index_bloat(PG_FUNCTION_ARGS)
 		index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s\" is not an index", RelationGetRelationName(index))));
-	if (RELATION_IS_OTHER_TEMP(index))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("cannot access temporary tables of other sessions")));
-	if (RecoveryInProgress() && index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("cannot access unlogged index \"%s\" during recovery",
-							   RelationGetRelationName(index))));
+	om_check_readable(index);
 	known = om_index_bloat(index, &bloat);
 	index_close(index, AccessShareLock);
 	if (!known)

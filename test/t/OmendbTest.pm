@@ -12,7 +12,7 @@ use Time::HiRes qw(usleep);
 use Exporter 'import';
 our @EXPORT = qw(modes preload_line new_node install agrees agrees_columns clean incomplete_splits zero_pages stats
   install_hybrid hybrid_same hybrid_clean hybrid_groups kill_server begin_statement wait_for_event end_statement
-  sets_and_stops stops_at standby_feedback slurp_bytes write_bytes);
+  sets_and_stops stops_at shut_gate open_gate standby_feedback slurp_bytes write_bytes);
 
 # Which WAL modes to test; OMENDB_MODES narrows it.
 sub modes { return split /,/, $ENV{OMENDB_MODES} || 'preload,plain'; }
@@ -98,6 +98,28 @@ sub stops_at
 	my ($node, $what, $action, $point, $sql) = @_;
 	return sets_and_stops($node, $what, $action, $point, "SET omendb.stop_points = '$point=$action';\n$sql");
 }
+
+# Workers that start from now on wait at a point until the gate is opened; returns the gate.
+sub shut_gate
+{
+	my ($node, $point) = @_;
+	my $gate = $node->background_psql('postgres');
+
+	$gate->query_safe("SELECT pg_advisory_lock(hashtext('$point'))");
+	$node->safe_psql('postgres', "ALTER DATABASE postgres SET omendb.stop_points = '$point=wait'");
+	return $gate;
+}
+
+sub open_gate
+{
+	my ($node, $gate) = @_;
+
+	$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET omendb.stop_points');
+	$gate->query_safe('SELECT pg_advisory_unlock_all()');
+	$gate->quit;
+	return;
+}
+
 
 # The standby tells, or does not, which rows its snapshots see; backend_xmin IS $is then.
 sub standby_feedback

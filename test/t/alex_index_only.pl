@@ -53,6 +53,33 @@ sub same
 	return;
 }
 
+# a cursor on the standby that keeps the pin of its leaf
+my ($session, $log);
+
+sub cursor
+{
+	my ($query, $first) = @_;
+
+	$primary->wait_for_catchup($standby);
+	$log = -s $standby->logfile;
+	$session = $standby->background_psql('postgres', on_error_stop => 0);
+	$session->query_safe("$SETTINGS BEGIN; DECLARE c CURSOR FOR $query");
+	is($session->query_safe('FETCH 2 FROM c'), $first, "preload: $query: a cursor on the standby");
+	return;
+}
+
+# which has been cancelled by the replay of what came since
+sub in_the_way
+{
+	my ($what) = @_;
+
+	$primary->wait_for_catchup($standby);
+	eval { $session->query('MOVE ALL FROM c') };
+	ok($standby->log_contains('(canceling statement|terminating connection) due to conflict with recovery', $log), $what);
+	eval { $session->quit };
+	return;
+}
+
 # ---- always without preload ----
 start_pair('plain');
 is(plan($primary), 'Index Only Scan', 'plain: the primary has index-only scans');
@@ -72,15 +99,9 @@ query('DELETE FROM t WHERE id % 5 = 0; VACUUM (INDEX_CLEANUP ON) t');
 same('preload: same rows');
 
 # the replay of a deletion waits for the pin of an index-only scan, and cancels it in the end
-my $session = $standby->background_psql('postgres', on_error_stop => 0);
-$session->query_safe("$SETTINGS BEGIN; DECLARE c CURSOR FOR $QUERY");
-is($session->query_safe('FETCH 2 FROM c'), "3\n6", 'preload: a cursor on the standby');
+cursor($QUERY, "3\n6");
 query('DELETE FROM t WHERE id < 20; VACUUM (INDEX_CLEANUP ON) t');
-$primary->wait_for_catchup($standby);
-eval { $session->query('MOVE ALL FROM c') };
-ok($standby->log_contains('canceling statement due to conflict with recovery|terminating connection due to conflict with recovery'),
-	'preload: the cursor was in the way of the replay');
-eval { $session->quit };
+in_the_way('preload: the cursor was in the way of the replay');
 same('preload: same rows after that');
 
 # So does that of a deletion instead of a split: the scan's snapshot does not need the rows, but it holds its pin.
@@ -89,19 +110,11 @@ query(q{CREATE TABLE room (id bigint, k bigint);
 	CREATE INDEX room_k ON room USING alex (k) WITH (leaf_entries = 256, fillfactor = 100)});
 query('VACUUM ANALYZE room');
 query('DELETE FROM room WHERE id > 200');
-$primary->wait_for_catchup($standby);
-$session = $standby->background_psql('postgres', on_error_stop => 0);
-$session->query_safe("$SETTINGS BEGIN; DECLARE c CURSOR FOR SELECT k FROM room WHERE k > 0 ORDER BY k");
-is($session->query_safe('FETCH 2 FROM c'), "1\n2", 'preload: a cursor on another leaf');
-my $log = -s $standby->logfile;
+cursor('SELECT k FROM room WHERE k > 0 ORDER BY k', "1\n2");
 query("$SETTINGS SET enable_indexonlyscan = off; SELECT count(*) FROM room WHERE k > 0");
 query('INSERT INTO room SELECT 1000 + i, 1000 + i FROM generate_series(1, 20) i');
 cmp_ok(stats($primary, 'room_k', 'entries'), '<', 250, 'preload: marked entries have made room');
-$primary->wait_for_catchup($standby);
-eval { $session->query('MOVE ALL FROM c') };
-ok($standby->log_contains('canceling statement due to conflict with recovery|terminating connection due to conflict with recovery', $log),
-	'preload: the cursor was in the way of that, too');
-eval { $session->quit };
+in_the_way('preload: the cursor was in the way of that, too');
 
 # And that of a merge, which takes entries from the leaf on which the scan stands, all of them of live rows.
 query(q{CREATE TABLE merged (id bigint, k bigint);
@@ -109,19 +122,11 @@ query(q{CREATE TABLE merged (id bigint, k bigint);
 	CREATE INDEX merged_k ON merged USING alex (k) WITH (leaf_entries = 256, fillfactor = 100)});
 query('VACUUM ANALYZE merged');
 query('ALTER INDEX merged_k SET (leaf_entries = 1024); DELETE FROM merged WHERE id = 999');
-$primary->wait_for_catchup($standby);
-$session = $standby->background_psql('postgres', on_error_stop => 0);
-$session->query_safe("$SETTINGS BEGIN; DECLARE c CURSOR FOR SELECT k FROM merged WHERE k > 0 ORDER BY k");
-is($session->query_safe('FETCH 2 FROM c'), "1\n2", 'preload: a cursor on a leaf to be merged');
-$log = -s $standby->logfile;
+cursor('SELECT k FROM merged WHERE k > 0 ORDER BY k', "1\n2");
 my $leaves = query(q{SELECT pages FROM omendb.alex_stats('merged_k') WHERE level = 0});
 query('VACUUM (INDEX_CLEANUP ON) merged');
 cmp_ok(query(q{SELECT pages FROM omendb.alex_stats('merged_k') WHERE level = 0}), '<', $leaves, 'preload: leaves have been merged');
-$primary->wait_for_catchup($standby);
-eval { $session->query('MOVE ALL FROM c') };
-ok($standby->log_contains('canceling statement due to conflict with recovery|terminating connection due to conflict with recovery', $log),
-	'preload: the cursor was in the way of the merge');
-eval { $session->quit };
+in_the_way('preload: the cursor was in the way of the merge');
 is($standby->safe_psql('postgres', "$SETTINGS SELECT count(*), sum(k) FROM (SELECT k FROM merged WHERE k > 0 ORDER BY k) s"),
 	'999|499501', 'preload: same rows after it');
 

@@ -23,25 +23,11 @@ sub create
 	return;
 }
 
-# workers wait at a point as long as the gate is shut
-sub shut
-{
-	my ($point) = @_;
-	$gate = $node->background_psql('postgres');
-	$gate->query_safe("SELECT pg_advisory_lock(hashtext('$point'))");
-	query("ALTER DATABASE postgres SET omendb.stop_points = '$point=wait'");
-	return;
-}
+sub shut { $gate = shut_gate($node, @_); return; }
 
 sub parked { return wait_for("SELECT count(*) = $_[0] FROM pg_stat_activity WHERE backend_type = 'omendb freezer' AND wait_event = 'advisory'"); }
 
-sub opened
-{
-	query('ALTER DATABASE postgres RESET omendb.stop_points');
-	$gate->query_safe('SELECT pg_advisory_unlock_all()');
-	$gate->quit;
-	return;
-}
+sub opened { open_gate($node, $gate); return; }
 
 sub start
 {

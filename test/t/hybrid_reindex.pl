@@ -78,23 +78,9 @@ sub whole
 	return;
 }
 
-# workers wait at a point as long as the gate is shut
-sub shut
-{
-	my ($point) = @_;
-	$gate = $node->background_psql('postgres');
-	$gate->query_safe("SELECT pg_advisory_lock(hashtext('$point'))");
-	query("ALTER DATABASE postgres SET omendb.stop_points = '$point=wait'");
-	return;
-}
+sub shut { $gate = shut_gate($node, @_); return; }
 
-sub opened
-{
-	query('ALTER DATABASE postgres RESET omendb.stop_points');
-	$gate->query_safe('SELECT pg_advisory_unlock_all()');
-	$gate->quit;
-	return;
-}
+sub opened { open_gate($node, $gate); return; }
 
 # VACUUM has indexes rebuilt; meanwhile rows come, change and go.
 sub in_use
