@@ -97,6 +97,14 @@ estimate(const OmBloat *bloat, BlockNumber nblocks)
 }
 
 bool
+om_index_bloat_known(Relation index)
+{
+	OmBloat bloat = { 0 };
+
+	return index->rd_rel->relkind == RELKIND_INDEX && begin(index, &bloat) != NULL;
+}
+
+bool
 om_index_bloat(Relation index, double *factor)
 {
 	OmBloat bloat = { 0 };

@@ -38,6 +38,9 @@ typedef struct OmBloatMethod
 /* once, when the library is loaded */
 extern void om_bloat_register(const OmBloatMethod *method);
 
+/* is this an index of which om_index_bloat knows?  Reads nothing of it. */
+extern bool om_index_bloat_known(Relation index);
+
 /*
  * om_index_bloat --- about 1 for a new index; false: nobody knows.  Reads up to OM_BLOAT_PAGES pages, locking one at a time in share
  * mode.  The caller has the index open.  Of an index of few pages it says little.

@@ -70,8 +70,8 @@ typedef struct HyFreezeReport
 	int32 holder_pid;
 	uint16 holder; /* HyHolder */
 	uint16 flags;
-	uint32
-		rebuilt_at; /* next_row / HY_ROW_ALIGN when indexes had been rebuilt; 0 = they never were */
+	/* next_row / HY_ROW_ALIGN + 1 when indexes had been rebuilt; 0 = they never were */
+	uint32 rebuilt_at;
 } HyFreezeReport;
 
 /* at RG_PAGE_PAYLOAD_OFF of block 0 */

@@ -61,6 +61,8 @@ PG_FUNCTION_INFO_V1(omendb_index_bloat);
 #define QUIET_PAUSE_MS 100
 /* ms, for each transaction that is in the way of a rebuild */
 #define PATIENCE_MS 60000
+/* a look takes all partitions of the lock table */
+#define DEADLOCK_PAUSE_MIN_MS 10
 
 /* what is to be done next */
 typedef struct Job
@@ -68,17 +70,18 @@ typedef struct Job
 	Oid index;
 	bool drop; /* else rebuild */
 	double bloat;
+	char *name; /* for messages */
 } Job;
 
 typedef struct Reindex
 {
 	Oid relid;
 	MemoryContext context; /* outlives transactions, but not this work */
+	Job job;			   /* that is looked for or done */
 	List *tried;		   /* OIDs of indexes, of rebuilt ones the new ones: not again */
-	uint64 rebuilt;		   /* indexes */
+	bool changed;		   /* an index was rebuilt, or could not be and will hardly be soon */
 	bool quiet;			   /* nobody was in the way a moment ago */
 	bool later;
-	bool failed; /* one of them, for a reason that may last */
 } Reindex;
 
 /* ---- what is there to do? ---- */
@@ -104,15 +107,15 @@ is_leftover(Relation index)
 		   !OidIsValid(get_index_constraint(RelationGetRelid(index)));
 }
 
+/* might it be worth rebuilding?  Reads no page of it. */
 static bool
-is_bloated(Relation index, double above, double *bloat)
+is_candidate(Relation index)
 {
 	Form_pg_index form = index->rd_index;
 
 	/* REINDEX CONCURRENTLY refuses exclusion constraints */
 	return form->indisvalid && form->indisready && form->indislive && !form->indisexclusion &&
-		   RelationGetNumberOfBlocks(index) >= PAGES_MIN && om_index_bloat(index, bloat) &&
-		   *bloat > above;
+		   om_index_bloat_known(index) && RelationGetNumberOfBlocks(index) >= PAGES_MIN;
 }
 
 /*
@@ -129,7 +132,7 @@ has_grown(Relation rel)
 		return false;
 	if (meta.report.rebuilt_at == 0)
 		return true;
-	frozen = meta.next_row - (uint64) meta.report.rebuilt_at * HY_ROW_ALIGN;
+	frozen = meta.next_row - (uint64) (meta.report.rebuilt_at - 1) * HY_ROW_ALIGN;
 	return frozen >= (meta.rows + meta.hot_rows) / GROWTH_SHARE;
 }
 
@@ -153,20 +156,33 @@ all_indexes(Relation rel)
 	return indexes;
 }
 
-/* The caller holds ShareUpdateExclusiveLock, so that the table's indexes are what they are.  Leftovers first: they cost every insert. */
-static bool
-find_job(Relation rel, const List *tried, Job *job)
+/* the factor of a table whose indexes a worker looks after; 0: of no other */
+static double
+rebuild_above(Relation rel)
 {
 	HyOptions options;
+
+	if (!hy_is_hybrid(rel) || rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		return 0;
+	hy_options_read(rel, &options);
+	return options.auto_freeze ? options.reindex_above : 0;
+}
+
+/*
+ * The next job, in work->job.  The caller holds ShareUpdateExclusiveLock, so that the table's indexes are what they are.  Leftovers first: they cost
+ * every insert.  If an index cannot be read, work->job tells which.
+ */
+static bool
+find_job(Reindex *work, Relation rel)
+{
+	Job *job = &work->job;
+	double above = rebuild_above(rel);
 	List *indexes;
 	ListCell *cell;
 	int passes;
 	bool found = false;
 
-	if (!hy_is_hybrid(rel) || rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-		return false;
-	hy_options_read(rel, &options);
-	if (options.reindex_above <= 0 || !options.auto_freeze)
+	if (above <= 0)
 		return false;
 	indexes = all_indexes(rel);
 	passes = has_grown(rel) ? 2 : 1;
@@ -175,15 +191,19 @@ find_job(Relation rel, const List *tried, Job *job)
 		{
 			Relation index;
 
-			if (list_member_oid(tried, lfirst_oid(cell)))
+			if (list_member_oid(work->tried, lfirst_oid(cell)))
 				continue;
 			index = index_open(lfirst_oid(cell), AccessShareLock);
 			*job = (Job){ .index = lfirst_oid(cell), .drop = pass == 0 };
+			job->name = MemoryContextStrdup(work->context, RelationGetRelationName(index));
 			found = job->drop ? is_leftover(index)
-							  : is_bloated(index, options.reindex_above, &job->bloat);
+							  : is_candidate(index) && om_index_bloat(index, &job->bloat) &&
+									job->bloat > above;
 			index_close(index, AccessShareLock);
 			if (found)
 				break;
+			pfree(job->name);
+			job->index = InvalidOid;
 		}
 	list_free(indexes);
 	return found;
@@ -192,9 +212,26 @@ find_job(Relation rel, const List *tried, Job *job)
 bool
 hy_worth_reindexing(Relation rel)
 {
-	Job job;
+	List *indexes;
+	ListCell *cell;
+	bool grown;
+	bool worth = false;
 
-	return find_job(rel, NIL, &job);
+	if (rebuild_above(rel) <= 0)
+		return false;
+	indexes = all_indexes(rel);
+	grown = has_grown(rel);
+	foreach (cell, indexes)
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		worth = is_leftover(index) || (grown && is_candidate(index));
+		index_close(index, AccessShareLock);
+		if (worth)
+			break;
+	}
+	list_free(indexes);
+	return worth;
 }
 
 /* ---- whoever is in the way ---- */
@@ -247,21 +284,21 @@ wait_for_quiet(Oid relid)
 	return quiet;
 }
 
+static TimeoutId watch = MAX_TIMEOUTS;
+
 /*
  * REINDEX CONCURRENTLY waits for transactions that use the table.  One of them that comes to want a stronger lock is in a deadlock with us, and would
  * be the one to fail, since it looks for one last.  So we look again and again, and are the first to see it.  All else that somebody waits for
  * has us cancelled, as always: see give_way in hybrid_worker.c.
  */
-static TimeoutId
+static void
 watch_for_deadlocks(void)
 {
-	static TimeoutId watch = MAX_TIMEOUTS;
-	int pause = Max(DeadlockTimeout / 4, 1);
+	int pause = Max(DeadlockTimeout / 4, DEADLOCK_PAUSE_MIN_MS);
 
 	if (watch == MAX_TIMEOUTS)
 		watch = RegisterTimeout(USER_TIMEOUT, CheckDeadLockAlert);
 	enable_timeout_every(watch, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause), pause);
-	return watch;
 }
 
 /* for the rest of this worker's life, which ends with the rebuilding */
@@ -304,24 +341,27 @@ drop_index(Oid index)
 }
 
 static void
-rebuild_index(Reindex *work, const Job *job)
+rebuild_index(Reindex *work)
 {
+	Oid index = work->job.index;
 	ReindexStmt *stmt = makeNode(ReindexStmt);
-	Oid namespace_oid = get_rel_namespace(job->index);
+	Oid namespace_oid = get_rel_namespace(index);
 
-	/* it is told by its name, which this keeps from changing */
-	LockRelationOid(job->index, ShareUpdateExclusiveLock);
+	/* it is told by its name, which this keeps from changing; that of the schema may */
+	LockRelationOid(index, ShareUpdateExclusiveLock);
 	stmt->kind = REINDEX_OBJECT_INDEX;
-	stmt->relation = makeRangeVar(get_namespace_name(namespace_oid), get_rel_name(job->index), -1);
+	stmt->relation = makeRangeVar(get_namespace_name(namespace_oid), get_rel_name(index), -1);
 	stmt->params = list_make1(makeDefElem(pstrdup("concurrently"), NULL, -1));
+	if (RangeVarGetRelid(stmt->relation, NoLock, true) != index)
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("its name has just changed")));
 	ExecReindex(NULL, stmt, true);
 	MemoryContextSwitchTo(work->context);
 	/* it has another OID now */
 	work->tried =
 		lappend_oid(work->tried, get_relname_relid(stmt->relation->relname, namespace_oid));
-	work->rebuilt++;
+	work->changed = true;
 	ereport(DEBUG1, (errmsg("rebuilt index \"%s\", which was %.1f times larger than a new one",
-							stmt->relation->relname, job->bloat)));
+							work->job.name, work->job.bloat)));
 }
 
 /* errors of the moment: it may be different in a while */
@@ -340,75 +380,73 @@ clean_up(Reindex *work)
 	ErrorData *error;
 
 	HOLD_INTERRUPTS();
+	if (watch != MAX_TIMEOUTS)
+		disable_timeout(watch, false);
 	MemoryContextSwitchTo(work->context);
 	error = CopyErrorData();
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
+	/* who else has waited for us has what he wants */
+	QueryCancelPending = false;
 	MemoryContextSwitchTo(work->context);
 	RESUME_INTERRUPTS();
 	return error;
 }
 
 static void
-complain(const Job *job, const char *name, const ErrorData *error)
+complain(const Reindex *work, const ErrorData *error)
 {
-	ereport(is_passing(error) ? LOG : WARNING,
+	const Job *job = &work->job;
+	bool passing = is_passing(error);
+
+	if (!OidIsValid(job->index))
+		ereport(passing ? LOG : WARNING, (errcode(error->sqlerrcode),
+										  errmsg("could not look after the indexes of table %u: %s",
+												 work->relid, error->message)));
+	else
+		ereport(
+			passing ? LOG : WARNING,
 			(errcode(error->sqlerrcode),
-			 job->drop ? errmsg("could not drop index \"%s\": %s", name, error->message)
-					   : errmsg("could not rebuild index \"%s\": %s", name, error->message),
-			 is_passing(error)
-				 ? 0
-				 : errhint("It is tried again behind the next VACUUM of the table.")));
+			 job->drop ? errmsg("could not drop index \"%s\": %s", job->name, error->message)
+					   : errmsg("could not rebuild index \"%s\": %s", job->name, error->message),
+			 passing || job->drop ? 0
+								  : errhint("It is tried again when more rows have been frozen.")));
 }
 
-/* The table is locked by the present transaction, which may be another one afterwards, or none. */
+/* Work->job.  The table is locked by the present transaction, which is another one afterwards, and committed. */
 static void
-carry_out(Reindex *work, const Job *job)
+carry_out(Reindex *work)
 {
-	MemoryContext previous = PortalContext;
-	char *name = MemoryContextStrdup(work->context, get_rel_name(job->index));
-	TimeoutId watch = watch_for_deadlocks();
-	ErrorData *volatile error = NULL;
+	const Job *job = &work->job;
 
 	report(job, job->drop ? "dropping" : "rebuilding");
-	/* before an error: each index is tried once */
 	MemoryContextSwitchTo(work->context);
 	work->tried = lappend_oid(work->tried, job->index);
-	/* both take it for what survives their transactions */
-	PortalContext = work->context;
-	PG_TRY();
-	{
-		PushActiveSnapshot(GetTransactionSnapshot());
-		if (job->drop)
-			drop_index(job->index);
-		else
-			rebuild_index(work, job);
-		if (ActiveSnapshotSet())
-			PopActiveSnapshot();
-		CommitTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		error = clean_up(work);
-	}
-	PG_END_TRY();
-	PortalContext = previous;
+	watch_for_deadlocks();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (job->drop)
+		drop_index(job->index);
+	else
+		rebuild_index(work);
+	if (ActiveSnapshotSet())
+		PopActiveSnapshot();
+	CommitTransactionCommand();
 	disable_timeout(watch, false);
-	if (error == NULL)
-		return;
-	complain(job, name, error);
-	work->later = is_passing(error);
-	work->failed = work->failed || !work->later;
+	/* who has waited for us has what he wants */
+	QueryCancelPending = false;
+	pgstat_report_stat(true);
+	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
-/* the next job, or the wait before it; false: there is none, or not now */
+/* a job, or the wait before it; false: there is none, or not now */
 static bool
 step(Reindex *work)
 {
 	Relation rel;
-	Job job;
 	bool found = false;
 
+	work->job.index = InvalidOid;
+	CHECK_FOR_INTERRUPTS();
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	if (!hy_worker_lock_table(work->relid))
@@ -421,20 +459,20 @@ step(Reindex *work)
 	if (rel != NULL)
 	{
 		PushActiveSnapshot(GetTransactionSnapshot());
-		found = find_job(rel, work->tried, &job);
+		found = find_job(work, rel);
 		PopActiveSnapshot();
+		if (!found && work->changed && hy_is_hybrid(rel))
+			hy_report_rebuilt(rel);
 		relation_close(rel, NoLock);
 	}
 	if (found && work->quiet)
 	{
 		work->quiet = false;
-		carry_out(work, &job);
-		pgstat_report_stat(true);
-		pgstat_report_activity(STATE_IDLE, NULL);
-		return !work->later;
+		carry_out(work);
+		return true;
 	}
 	if (found)
-		report(&job, job.drop ? "waiting to drop" : "waiting to rebuild");
+		report(&work->job, work->job.drop ? "waiting to drop" : "waiting to rebuild");
 	CommitTransactionCommand();
 	if (!found)
 		return false;
@@ -447,24 +485,36 @@ step(Reindex *work)
 	return work->quiet;
 }
 
-/* all are rebuilt that are worth it */
-static void
-note_rebuilt(Oid relid)
+/* the same; an error is not in the way of other indexes, nor of the worker's other tasks */
+static bool
+guarded_step(Reindex *work)
 {
-	Relation rel;
+	ErrorData *volatile error = NULL;
+	volatile bool more = false;
 
-	StartTransactionCommand();
-	if (hy_worker_lock_table(relid))
+	PG_TRY();
 	{
-		rel = try_relation_open(relid, NoLock);
-		if (rel != NULL)
-		{
-			if (hy_is_hybrid(rel))
-				hy_report_rebuilt(rel);
-			relation_close(rel, NoLock);
-		}
+		more = step(work);
 	}
-	CommitTransactionCommand();
+	PG_CATCH();
+	{
+		error = clean_up(work);
+	}
+	PG_END_TRY();
+	if (error == NULL)
+		return more;
+	complain(work, error);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	/* it could be the same again for the next, or without end */
+	if (is_passing(error) || !OidIsValid(work->job.index))
+	{
+		work->later = is_passing(error);
+		return false;
+	}
+	if (!work->job.drop)
+		work->changed = true;
+	work->tried = list_append_unique_oid(work->tried, work->job.index);
+	return true;
 }
 
 bool
@@ -472,14 +522,16 @@ hy_reindex(Oid relid)
 {
 	Reindex work = { .relid = relid };
 	MemoryContext previous = CurrentMemoryContext;
+	MemoryContext portal = PortalContext;
 
 	work.context =
 		AllocSetContextCreate(TopMemoryContext, "omendb reindex", ALLOCSET_DEFAULT_SIZES);
 	set_limits();
-	while (step(&work))
-		CHECK_FOR_INTERRUPTS();
-	if (work.rebuilt > 0 && !work.later && !work.failed)
-		note_rebuilt(relid);
+	/* what rebuilds take for that which survives their transactions */
+	PortalContext = work.context;
+	while (guarded_step(&work))
+		MemoryContextSwitchTo(work.context);
+	PortalContext = portal;
 	MemoryContextSwitchTo(previous);
 	MemoryContextDelete(work.context);
 	return !work.later;

@@ -7,7 +7,8 @@
 
 #include "utils/relcache.h"
 
-/* Is there an index to rebuild, or one to drop that a rebuild has left behind?  Reads some pages of each index if the option is set. */
+/* Is there an index to rebuild, or one to drop that a rebuild has left behind?  Reads no page of them, which might be damaged: the worker
+ * finds out how large they should be. */
 extern bool hy_worth_reindexing(Relation rel);
 
 /*

@@ -189,7 +189,7 @@ hy_report_rebuilt(Relation rel)
 
 	if (!hy_meta_read(rel, &meta))
 		return;
-	meta.report.rebuilt_at = (uint32) (meta.next_row / HY_ROW_ALIGN);
+	meta.report.rebuilt_at = (uint32) (meta.next_row / HY_ROW_ALIGN) + 1;
 	write_report(rel, &meta.report);
 }
 

@@ -166,9 +166,9 @@ give_way(void)
 	LWLockRelease(ProcArrayLock);
 }
 
-/* one transaction; false: there is nothing more to do, or (later) not now */
+/* one transaction; false: there is nothing more to do, or (later) not now; rebuild: indexes are looked after, too */
 static bool
-step(const HyTask *task, HyCompaction *work, bool *later)
+step(const HyTask *task, HyCompaction *work, bool *later, bool *rebuild)
 {
 	Relation rel;
 	bool more = false;
@@ -185,6 +185,7 @@ step(const HyTask *task, HyCompaction *work, bool *later)
 		HyOptions options;
 
 		hy_options_read(rel, &options);
+		*rebuild = options.reindex_above > 0;
 		if (hy_is_hybrid(rel) && options.auto_freeze && hy_cannot_freeze(rel) == NULL)
 		{
 			StringInfoData activity;
@@ -228,6 +229,7 @@ omendb_freeze_worker(Datum arg)
 	HyCompaction work = { .shrink = { .context = TopMemoryContext } };
 	TimestampTz due = 0;
 	bool later;
+	bool rebuild = false;
 
 	memcpy(&task, MyBgworkerEntry->bgw_extra, sizeof(task));
 	pqsignal(SIGTERM, die);
@@ -243,10 +245,10 @@ omendb_freeze_worker(Datum arg)
 		return;
 	}
 	STOP_POINT("hybrid_worker_started");
-	while (step(&task, &work, &later))
+	while (step(&task, &work, &later, &rebuild))
 		CHECK_FOR_INTERRUPTS();
 	/* behind all that makes index entries */
-	if (!later)
+	if (!later && rebuild)
 		later = !hy_reindex(task.relid);
 	ereport(DEBUG1,
 			(errmsg("froze " UINT64_FORMAT " rows of table %u in " UINT64_FORMAT " row groups",

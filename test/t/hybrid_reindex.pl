@@ -271,24 +271,31 @@ sub crashes
 	return;
 }
 
-# An index that cannot be rebuilt is tried once for each VACUUM, and is not in the way of others.
+# An index that cannot be rebuilt, or read, is not in the way of others, of VACUUM, or of the worker.
 sub fails
 {
 	query('CREATE FUNCTION same(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$');
 	create('failing');
-	query('CREATE INDEX failing_same ON failing (same(id))');
+	query('CREATE INDEX failing_same ON failing (same(id)); CREATE INDEX aaa_damaged ON failing (k)');
 	query('VACUUM failing');
 	wait_for("SELECT cold_rows = $rows FROM omendb.table_stats('failing')");
 	idle();
 	query('SET omendb.auto_freeze = off; VACUUM failing');
 	query(q{CREATE OR REPLACE FUNCTION same(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'not any more'; END $$});
 	query(q{SELECT omendb.set_options('failing', reindex_above => 1.5)});
+	# pages 1 to 50 of the first one that is looked at, of which VACUUM need not read any when no row is dead
+	my $path = $node->data_dir . '/' . query(q{CHECKPOINT; SELECT pg_relation_filepath('aaa_damaged')});
+	$node->stop;
+	my $bytes = slurp_bytes($path);
+	substr($bytes, 8192, 8192 * 50) = "\xFF" x (8192 * 50);
+	write_bytes($path, $bytes);
+	$node->start;
 	# a launcher that came back for it would do so at once
 	naptime(1);
 	for my $time (1, 2)
 	{
 		query('VACUUM failing');
-		ok(wait_for(q{SELECT bool_and(omendb.index_bloat(indexrelid) < 1.2 OR indexrelid = 'failing_same'::regclass) FROM pg_index WHERE indrelid = 'failing'::regclass AND indisvalid}),
+		ok(wait_for(q{SELECT bool_and(CASE WHEN indexrelid NOT IN ('failing_same'::regclass, 'aaa_damaged'::regclass) THEN omendb.index_bloat(indexrelid) < 1.2 END) FROM pg_index WHERE indrelid = 'failing'::regclass AND indisvalid}),
 			"$mode: an index that cannot be rebuilt is not in the way of others");
 		idle();
 		is(leftovers('failing'), '', "$mode: and leaves nothing behind");
@@ -303,19 +310,27 @@ sub grows
 	my $bloat = q{SELECT omendb.index_bloat('grown_pkey') > 1.5};
 
 	frozen('grown');
+	query('CREATE INDEX good_ccnew ON grown ((id % 10))');
 	query('VACUUM grown');
 	ok(small('grown'), "$mode: indexes are rebuilt");
 	idle();
+	is(query(q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'good_ccnew'::regclass}), 't', "$mode: a valid index is no leftover");
+	query('DROP INDEX good_ccnew');
+	$node->psql('postgres', 'CREATE UNIQUE INDEX CONCURRENTLY bad_ccnew ON grown ((id / 2))');
 	query('DELETE FROM grown WHERE id % 3 <> 0');
 	for my $time (1, 2)
 	{
 		query('VACUUM grown');
 		idle();
 		is(query($bloat), 't', "$mode: but not again, as no rows have been frozen since");
+		is(leftovers('grown'), '', "$mode: what is left behind goes all the same");
 	}
-	query("INSERT INTO grown SELECT i, i, 'row ' || i FROM generate_series(1000001, 1020000) i; VACUUM grown");
-	wait_for(q{SELECT cold_rows >= 20000 FROM omendb.table_stats('grown') WHERE hot_rows < 10000});
+	# a few rows are less than a quarter of what there was
+	query("INSERT INTO grown SELECT i, i, 'row ' || i FROM generate_series(900001, 904000) i; CALL omendb.compact('grown', true); VACUUM grown");
 	idle();
+	is(query($bloat), 't', "$mode: or but a few");
+	query("INSERT INTO grown SELECT i, i, 'row ' || i FROM generate_series(1000001, 1020000) i");
+	query(q{CALL omendb.compact('grown', true)});
 	query('VACUUM grown');
 	ok(small('grown'), "$mode: and when there have been");
 	idle();
@@ -346,7 +361,8 @@ CONF
 	gives_way();
 	goes_away();
 	crashes();
-	is(complaints('failing_same'), 2, "$mode: and has been tried once for each VACUUM");
+	is(complaints('failing_same'), 1, "$mode: and has been tried once");
+	is(complaints('aaa_damaged'), 1, "$mode: as has one that cannot be read");
 	$node->stop;
 	unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|ERROR: (?! *(terminating|canceling|could not create unique index|deadlock))/, "$mode: no complaint in the server's log");
 }
