@@ -39,7 +39,7 @@ alex_bloat_add(Page page, OmBloat *bloat)
 		return;
 	bloat->entries += alex_page_entries(image);
 	bloat->removed += opaque->nremoved;
-	bloat->bytes += bloat->room - (alex_header(image)->upper - alex_header(image)->lower);
+	bloat->bytes += alex_used_bytes(image);
 }
 
 const OmBloatMethod alex_bloat_method = { .begin = alex_bloat_begin, .add = alex_bloat_add };

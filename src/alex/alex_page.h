@@ -122,6 +122,14 @@ alex_page_form(const char *page)
 	return (AlexForm){ .inner = o->kind == ALEX_KIND_INNER, .wide = o->keybytes > 8 };
 }
 
+/* bytes that are in use, of ALEX_PAGE_ROOM */
+static inline uint32
+alex_used_bytes(const char *page)
+{
+	return ALEX_PAGE_ROOM(alex_page_form(page)) -
+		   (uint32) (alex_header(page)->upper - alex_header(page)->lower);
+}
+
 static inline uint32
 alex_raw_bytes(const char *page)
 {

@@ -237,14 +237,6 @@ alex_delete_page(Relation rel, Buffer leaf)
 /* ---- merging ---- */
 
 uint32
-alex_used_bytes(const char *page)
-{
-	const PageHeaderData *header = (const PageHeaderData *) page;
-
-	return ALEX_PAGE_ROOM(alex_page_form(page)) - (uint32) (header->pd_upper - header->pd_lower);
-}
-
-uint32
 alex_merge_room(Relation rel, const char *page)
 {
 	uint32 percent = Min((uint32) alex_fillfactor(rel), MERGE_PERCENT_MAX);
@@ -347,8 +339,6 @@ alex_merge_page(Relation rel, Buffer leaf, BlockNumber heir_block, uint32 *used)
 		return 0;
 	if (make_merged(rel, leaf, heir))
 	{
-		uint32 merged_len = alex_op_init(op_merged, merged_image);
-
 		/* an only child would take the parent with it, which is a page more than a record holds */
 		parent = alex_descend(rel, 1, low.key, low.tag, false, BUFFER_LOCK_EXCLUSIVE, true);
 		parent_len = unlink_op(rel, parent, find_child(rel, parent, block, low), heir);
@@ -361,7 +351,7 @@ alex_merge_page(Relation rel, Buffer leaf, BlockNumber heir_block, uint32 *used)
 			/* redo waits as we do for scans that still look at its entries */
 			om_wal_add(&wal, leaf, OM_WAL_TRY_FIRST | OM_WAL_CLEANUP, op_leaf,
 					   alex_op_merged(op_leaf));
-			om_wal_add(&wal, heir, OM_WAL_INIT, op_merged, merged_len);
+			om_wal_add(&wal, heir, OM_WAL_INIT, op_merged, alex_op_init(op_merged, merged_image));
 			om_wal_add(&wal, parent, OM_WAL_TRY_FIRST, op_parent, parent_len);
 			om_wal_commit(&wal);
 			PredicateLockPageCombine(rel, block, heir_block);

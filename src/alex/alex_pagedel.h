@@ -19,11 +19,7 @@
  */
 extern uint32 alex_delete_page(Relation rel, Buffer leaf);
 
-/*
- * alex_used_bytes --- what a leaf's entries take, of alex_merge_room(), in all.  Two leaves
- * that take no more together are worth an alex_merge_page.
- */
-extern uint32 alex_used_bytes(const char *page);
+/* alex_merge_room --- two leaves whose alex_used_bytes are no more together are worth an alex_merge_page. */
 extern uint32 alex_merge_room(Relation rel, const char *page);
 
 /*

@@ -63,7 +63,7 @@ om_bloat_register(const OmBloatMethod *method)
 static const OmBloatMethod *
 begin(Relation index, OmBloat *bloat)
 {
-	for (int i = 0; i < lengthof(methods); i++)
+	for (int i = 0; i < lengthof(methods) && index->rd_rel->relkind == RELKIND_INDEX; i++)
 		if (methods[i] != NULL && methods[i]->begin(index, bloat))
 			return methods[i];
 	return NULL;
@@ -101,7 +101,7 @@ om_index_bloat_known(Relation index)
 {
 	OmBloat bloat = { 0 };
 
-	return index->rd_rel->relkind == RELKIND_INDEX && begin(index, &bloat) != NULL;
+	return begin(index, &bloat) != NULL;
 }
 
 bool
@@ -113,8 +113,6 @@ om_index_bloat(Relation index, double *factor)
 	BlockNumber nblocks;
 	uint32 samples;
 
-	if (index->rd_rel->relkind != RELKIND_INDEX)
-		return false;
 	method = begin(index, &bloat);
 	if (method == NULL)
 		return false;

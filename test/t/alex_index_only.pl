@@ -53,6 +53,18 @@ sub same
 	return;
 }
 
+# a table whose index has full leaves of 256 entries
+sub full_leaves
+{
+	my ($t, $rows) = @_;
+
+	query("CREATE TABLE $t (id bigint, k bigint);
+		INSERT INTO $t SELECT i, i FROM generate_series(1, $rows) i;
+		CREATE INDEX ${t}_k ON $t USING alex (k) WITH (leaf_entries = 256, fillfactor = 100)");
+	query("VACUUM ANALYZE $t");
+	return;
+}
+
 # a cursor on the standby that keeps the pin of its leaf
 my ($session, $log);
 
@@ -105,10 +117,7 @@ in_the_way('preload: the cursor was in the way of the replay');
 same('preload: same rows after that');
 
 # So does that of a deletion instead of a split: the scan's snapshot does not need the rows, but it holds its pin.
-query(q{CREATE TABLE room (id bigint, k bigint);
-	INSERT INTO room SELECT i, i FROM generate_series(1, 250) i;
-	CREATE INDEX room_k ON room USING alex (k) WITH (leaf_entries = 256, fillfactor = 100)});
-query('VACUUM ANALYZE room');
+full_leaves('room', 250);
 query('DELETE FROM room WHERE id > 200');
 cursor('SELECT k FROM room WHERE k > 0 ORDER BY k', "1\n2");
 query("$SETTINGS SET enable_indexonlyscan = off; SELECT count(*) FROM room WHERE k > 0");
@@ -117,10 +126,7 @@ cmp_ok(stats($primary, 'room_k', 'entries'), '<', 250, 'preload: marked entries 
 in_the_way('preload: the cursor was in the way of that, too');
 
 # And that of a merge, which takes entries from the leaf on which the scan stands, all of them of live rows.
-query(q{CREATE TABLE merged (id bigint, k bigint);
-	INSERT INTO merged SELECT i, i FROM generate_series(1, 1000) i;
-	CREATE INDEX merged_k ON merged USING alex (k) WITH (leaf_entries = 256, fillfactor = 100)});
-query('VACUUM ANALYZE merged');
+full_leaves('merged', 1000);
 query('ALTER INDEX merged_k SET (leaf_entries = 1024); DELETE FROM merged WHERE id = 999');
 cursor('SELECT k FROM merged WHERE k > 0 ORDER BY k', "1\n2");
 my $leaves = query(q{SELECT pages FROM omendb.alex_stats('merged_k') WHERE level = 0});
